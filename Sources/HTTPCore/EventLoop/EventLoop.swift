@@ -1,0 +1,158 @@
+import CLinux
+import Glibc
+import HeapModule
+import Synchronization
+
+/// One thread, one epoll, a FIFO of jobs, a heap of timers, an eventfd: the loop under everything.
+///
+/// It is a Swift executor: an actor that returns it as `unownedExecutor` runs on its thread, so its state,
+/// the C handles it owns and the callbacks of `register` and `schedule` share that one thread.
+/// A loop outlives the actors on it: call ``stop()`` only when none is left.
+///
+// @unchecked: `shared` is locked; the rest is touched on the loop's thread only, which `checkIsolated` holds.
+public final class EventLoop: SerialExecutor, @unchecked Sendable {
+    public let name: String
+
+    /// What other threads may touch.
+    private struct Shared {
+        var jobs: [Job] = []
+        var stopping = false
+        /// True while the thread is inside, or about to enter, epoll: only then is a wake-up worth a system call.
+        var asleep = false
+    }
+
+    private enum Job {
+        case swift(UnownedJob)
+        case closure(@Sendable () -> Void)
+    }
+
+    /// Jobs run between two looks at epoll: bounds how long a ready descriptor waits behind a full FIFO.
+    private static let maxJobsPerTurn = 512
+
+    private let shared = Mutex(Shared())
+    private let wakeDescriptor: Int32
+
+    // What only the loop's thread touches.
+    let poller: Poller
+    var timers = Heap<TimerEntry>()
+    var timerSequence: UInt64 = 0
+    var registrations: [Registration?] = []
+    var generation: UInt32 = 0
+
+    private var thread = pthread_t()
+    private let identity = Atomic<UInt>(0)
+
+    public init(name: String) throws(SystemError) {
+        self.name = name
+        poller = try Poller()
+        wakeDescriptor = poller.wakeDescriptor
+        let code = pthread_create(
+            &thread, nil,
+            { raw in
+                let loop = Unmanaged<EventLoop>.fromOpaque(raw!).takeRetainedValue()
+                loop.runUntilStopped()
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        if code != 0 { throw SystemError(call: "pthread_create", errno: code) }
+        pthread_setname_np(thread, String(name.prefix(15)))
+    }
+
+    /// Ends the thread after the jobs already queued, and waits for it. Twice is fine; from the loop itself it does not wait.
+    public func stop() {
+        let first = shared.withLock { shared in
+            defer { shared.stopping = true }
+            return !shared.stopping
+        }
+        guard first else { return }
+        Poller.wake(wakeDescriptor)
+        if isCurrent { pthread_detach(thread) } else { pthread_join(thread, nil) }
+    }
+
+    /// Whether the caller runs on this loop's thread.
+    public var isCurrent: Bool {
+        identity.load(ordering: .relaxed) == UInt(pthread_self())
+    }
+
+    // MARK: Jobs
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        push(.swift(UnownedJob(job)))
+    }
+
+    /// Runs `body` on the loop's thread after what is queued already (asyncio's `call_soon_threadsafe`).
+    public func execute(_ body: @escaping @Sendable () -> Void) {
+        push(.closure(body))
+    }
+
+    public func checkIsolated() {
+        precondition(isCurrent, "not on the event loop \(name)")
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? {
+        isCurrent
+    }
+
+    private func push(_ job: Job) {
+        let mustWake = shared.withLock { shared in
+            shared.jobs.append(job)
+            defer { shared.asleep = false }
+            return shared.asleep
+        }
+        if mustWake { Poller.wake(wakeDescriptor) }
+    }
+
+    // MARK: The loop
+
+    private func runUntilStopped() {
+        identity.store(UInt(pthread_self()), ordering: .relaxed)
+        var batch: [Job] = []
+        batch.reserveCapacity(Self.maxJobsPerTurn)
+        while true {
+            let (more, stopping) = takeJobs(into: &batch)
+            for job in batch { run(job) }
+            let finished = stopping && batch.isEmpty
+            batch.removeAll(keepingCapacity: true)
+            if finished { break }
+            fireTimers()
+            poll(timeoutMilliseconds: more ? 0 : sleepMilliseconds())
+        }
+    }
+
+    /// Takes at most one turn's jobs; tells whether more are waiting and whether the loop is to end.
+    private func takeJobs(into batch: inout [Job]) -> (more: Bool, stopping: Bool) {
+        shared.withLock { shared in
+            if shared.jobs.count <= Self.maxJobsPerTurn {
+                swap(&batch, &shared.jobs)
+            } else {
+                batch.append(contentsOf: shared.jobs.prefix(Self.maxJobsPerTurn))
+                shared.jobs.removeFirst(Self.maxJobsPerTurn)
+            }
+            return (!shared.jobs.isEmpty, shared.stopping)
+        }
+    }
+
+    private func run(_ job: Job) {
+        switch job {
+        case .swift(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+        case .closure(let body): body()
+        }
+    }
+
+    private func poll(timeoutMilliseconds: Int32) {
+        var timeout = timeoutMilliseconds
+        if timeout != 0 {
+            shared.withLock { shared in
+                if shared.jobs.isEmpty && !shared.stopping { shared.asleep = true } else { timeout = 0 }
+            }
+        }
+        poller.wait(timeoutMilliseconds: timeout) { event in
+            let descriptor = Int(UInt32(truncatingIfNeeded: event.token))
+            guard descriptor < registrations.count,
+                let registration = registrations[descriptor],
+                registration.token == event.token
+            else { return }
+            registration.handler(event.readiness)
+        }
+        if timeout != 0 { shared.withLock { $0.asleep = false } }
+    }
+}

@@ -1,0 +1,8 @@
+import ScrapeService
+
+@main
+struct Main {
+    static func main() async {
+        print("scrape-service")
+    }
+}
