@@ -38,10 +38,8 @@ def _run_with_kills(service, site, rng):
     service.job_id = service.client.submit(site.job)
     kills, fetched = 0, 0
     while kills < KILLS:
-        status = harness.wait_until(
-            lambda: (s := service.client.status(service.job_id))["terminal"] or s["progress"]["fetched"] > fetched and s,
-            harness.READY_SECONDS, "the job goes on after a restart")
-        if status is True or status["terminal"]:
+        status = harness.wait_until(lambda: _moved(service, fetched), harness.READY_SECONDS, "the job goes on")
+        if status["terminal"]:
             break
         time.sleep(rng.uniform(0, 0.5))
         fetched = service.client.status(service.job_id)["progress"]["fetched"]
@@ -51,6 +49,12 @@ def _run_with_kills(service, site, rng):
     status = service.client.finished(service.job_id)
     assert (status["status"], status["outcome"]) == ("completed", "ok"), status
     return kills
+
+
+def _moved(service, fetched):
+    """The status once more than `fetched` pages are done or the job is over."""
+    status = service.client.status(service.job_id)
+    return status if status["terminal"] or status["progress"]["fetched"] > fetched else None
 
 
 def test_a_cancelled_job_stays_cancelled_over_a_kill(binary, slow_site):
