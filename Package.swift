@@ -53,7 +53,7 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
             exclude: ["Words/StopWords/README.md"],
-            resources: [.embedInCode("Words/StopWords")],
+            resources: [.embedInCode("Words/StopWords"), .embedInCode("API/Contract/openapi.yaml")],
             swiftSettings: strict),
         .executableTarget(
             name: "scrape-service", dependencies: ["ScrapeService"], swiftSettings: strict),

@@ -30,7 +30,8 @@ struct JobRoutes: Sendable {
         try checkContentType(request)
         let key = try idempotencyKey(of: request)
         let body = try await request.body.collect(upTo: context.maxBodyBytes)
-        let spec = try JobReader(urls: context.urls, compiler: context.compiler).read(body)
+        let reader = JobReader(urls: context.urls, compiler: context.compiler)
+        let spec = try await context.workers.run { Result { try reader.read(body) } }.get()
         let job = NewJob(
             id: .make(), owner: owner ?? "", spec: spec,
             start: StartPages(entries: spec.start, urls: context.urls),

@@ -2,6 +2,9 @@ import Foundation
 
 /// The status body of the contract.
 struct JobView {
+    /// Codes a status lists: keeps it under 4 KiB however odd the servers were.
+    static let maxFailureCodes = 40
+
     let job: JobSnapshot
 
     static func path(_ id: JobID) -> String { "/v1/jobs/\(id)" }
@@ -98,7 +101,7 @@ struct JobView {
     private func writeFailures(_ body: inout JSONWriter) {
         body.key("failures")
         body.array { list in
-            for failure in job.failures {
+            for failure in job.failures.prefix(Self.maxFailureCodes) {
                 list.object { entry in
                     entry.key("code")
                     entry.string(failure.code)
