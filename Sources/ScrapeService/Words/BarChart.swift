@@ -11,7 +11,7 @@ struct BarChart: Sendable {
     private static let rowHeight = 26.0
     private static let barHeight = 18.0
     private static let margin = 28.0
-    private static let headHeight = 104.0
+    private static let headHeight = 112.0
     /// Share of the width a label may take; what is longer ends in an ellipsis and is whole in the tool tip.
     private static let maxLabelShare = 0.36
     private static let fonts =
@@ -60,6 +60,7 @@ struct BarChart: Sendable {
     }
 
     private func head(title: String, rows: [WordCount], height: Double) -> String {
+        let shown = TextWidth.shortened(XMLText.clean(title), to: width - 2 * Self.margin, fontSize: 24)
         let (title, summary) = (XMLText.escaped(title), XMLText.escaped(Self.summary(rows)))
         let (w, h, x) = (width.short, height.short, Self.margin.short)
         return """
@@ -69,7 +70,7 @@ struct BarChart: Sendable {
             <title id="chart-title">\(title)</title>
             <desc id="chart-desc">\(summary)</desc>
             <rect width="\(w)" height="\(h)" fill="#fbfbfa"/>
-            <text x="\(x)" y="42" font-size="22" font-weight="600" fill="#1b242c">\(title)</text>
+            <text x="\(x)" y="42" font-size="22" font-weight="600" fill="#1b242c">\(XMLText.escaped(shown))</text>
             <text x="\(x)" y="66" fill="#5b6770">\(summary)</text>
 
             """
@@ -79,7 +80,7 @@ struct BarChart: Sendable {
     private static func summary(_ rows: [WordCount]) -> String {
         guard let first = rows.first, let last = rows.last else { return "0 words" }
         let word = TextWidth.shortened(XMLText.clean(first.word), to: 320, fontSize: fontSize)
-        if rows.count == 1 { return "1 word: \u{201C}\(word)\u{201D}, \(first.count.grouped) times" }
+        if rows.count == 1 { return "1 word: \u{201C}\(word)\u{201D} with \(first.count.grouped)" }
         return "\(rows.count.grouped) words, from \u{201C}\(word)\u{201D} with \(first.count.grouped)"
             + " down to \(last.count.grouped)"
     }
