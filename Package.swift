@@ -55,8 +55,22 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "scrape-service", dependencies: ["ScrapeService"], swiftSettings: strict),
+        .executableTarget(
+            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict),
+        .executableTarget(
+            name: "HelloServer",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/HelloServer", swiftSettings: strict),
         .testTarget(
-            name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: strict),
+            name: "HTTPCoreTests",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ScrapeServiceTests",
             dependencies: ["ScrapeService", "HTTPCore", .product(name: "Yams", package: "Yams")],
