@@ -60,8 +60,22 @@ let package = Package(
             name: "scrape-service",
             dependencies: ["ScrapeService", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
+        .executableTarget(
+            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict),
+        .executableTarget(
+            name: "HelloServer",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/HelloServer", swiftSettings: strict),
         .testTarget(
-            name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: strict),
+            name: "HTTPCoreTests",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ScrapeServiceTests",
             dependencies: ["ScrapeService", "HTTPCore", .product(name: "Yams", package: "Yams")],
