@@ -9,7 +9,9 @@ enum Cursor {
         guard text.first == "p" else { return nil }
         let parts = text.dropFirst().split(separator: "-", omittingEmptySubsequences: true)
         let numbers = parts.compactMap { Int64($0, radix: 36) }
-        guard numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }), numbers.count <= 1024 else { return nil }
+        guard numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }), numbers.count <= 1024 else {
+            return nil
+        }
         return Position(shards: numbers)
     }
 

@@ -27,7 +27,8 @@ struct JobReader {
         let spec = read(value, findings)
         guard let spec, findings.places.isEmpty else {
             throw Problem(
-                .unprocessableContent, "invalid_job", "The job is invalid: see errors.", errors: findings.places)
+                .unprocessableContent, "invalid_job", "The job is invalid: see errors.",
+                errors: findings.places)
         }
         return spec
     }
@@ -36,12 +37,16 @@ struct JobReader {
         guard var job = ObjectReader(value, at: "", findings) else { return nil }
         let name = job.string("name", maxLength: Self.maxNameLength)
         let pages = job.required("pages").map { readPages($0, at: "/pages", findings) } ?? []
-        let start = job.required("start").map { StartReader(urls: urls, kinds: pages.map(\.name), findings: findings).read($0) } ?? []
+        let start =
+            job.required("start").map {
+                StartReader(urls: urls, kinds: pages.map(\.name), findings: findings).read($0)
+            } ?? []
         var spec = JobSpec(name: name, start: start, pages: pages)
         if let fetch = job.value("fetch") { spec.fetch = readFetch(fetch, findings) }
         if let politeness = job.value("politeness") { spec.politeness = readPoliteness(politeness, findings) }
         if let limits = job.value("limits") { spec.limits = readLimits(limits, findings) }
-        spec.onFailure = job.choice("on_failure", ["continue", "stop"]).flatMap(FailurePolicy.init) ?? .continue
+        spec.onFailure =
+            job.choice("on_failure", ["continue", "stop"]).flatMap(FailurePolicy.init) ?? .continue
         job.unsupported("webhook", "webhooks are")
         job.finish()
         checkKinds(spec, findings)
@@ -54,7 +59,9 @@ struct JobReader {
         guard var pages = ObjectReader(value, at: pointer, findings) else { return [] }
         let entries = pages.entries()
         if entries.isEmpty { findings.add(pointer, "must name at least one page kind") }
-        if entries.count > Self.maxPageKinds { findings.add(pointer, "must name at most \(Self.maxPageKinds) page kinds") }
+        if entries.count > Self.maxPageKinds {
+            findings.add(pointer, "must name at most \(Self.maxPageKinds) page kinds")
+        }
         return entries.prefix(Self.maxPageKinds).compactMap { entry in
             let place = pages.place(entry.name)
             guard checkName(entry.name, at: place, findings) else { return nil }
@@ -62,14 +69,23 @@ struct JobReader {
         }
     }
 
-    private func readKind(_ name: String, _ value: JSONValue, at pointer: String, _ findings: Findings) -> PageKind? {
+    private func readKind(_ name: String, _ value: JSONValue, at pointer: String, _ findings: Findings)
+        -> PageKind?
+    {
         guard var object = ObjectReader(value, at: pointer, findings) else { return nil }
         var kind = PageKind(name: name)
-        if let follow = object.value("follow") { kind.follow = readFollow(follow, at: object.place("follow"), findings) }
-        if let each = object.value("each") { kind.each = readSelector(each, at: object.place("each"), findings)?.selector }
-        if let fields = object.value("fields") { kind.fields = readFields(fields, at: object.place("fields"), findings) }
+        if let follow = object.value("follow") {
+            kind.follow = readFollow(follow, at: object.place("follow"), findings)
+        }
+        if let each = object.value("each") {
+            kind.each = readSelector(each, at: object.place("each"), findings)?.selector
+        }
+        if let fields = object.value("fields") {
+            kind.fields = readFields(fields, at: object.place("fields"), findings)
+        }
         object.unsupported("save", "saving files is", unless: .bool(false))
-        let does = object.value("follow") != nil || object.value("fields") != nil || object.value("save") != nil
+        let does =
+            object.value("follow") != nil || object.value("fields") != nil || object.value("save") != nil
         if !does { findings.add(pointer, "must have follow or fields: it yields nothing") }
         if kind.each != nil, object.value("fields") == nil {
             findings.add(object.place("each"), "needs fields: what to take of each match")
@@ -85,8 +101,12 @@ struct JobReader {
         }
         return rules.enumerated().compactMap { index, rule in
             guard var object = ObjectReader(rule, at: "\(pointer)/\(index)", findings) else { return nil }
-            let links = object.required("links").flatMap { readSelector($0, at: object.place("links"), findings) }
-            if links?.hasOptions == true { findings.add(object.place("links"), "takes no all or keep_whitespace") }
+            let links = object.required("links").flatMap {
+                readSelector($0, at: object.place("links"), findings)
+            }
+            if links?.hasOptions == true {
+                findings.add(object.place("links"), "takes no all or keep_whitespace")
+            }
             if object.required("as") == nil { return nil }
             let kind = object.string("as", maxLength: Self.maxNameLength)
             let sameHost = object.bool("same_host") ?? false
@@ -102,7 +122,9 @@ struct JobReader {
         guard var object = ObjectReader(value, at: pointer, findings) else { return [] }
         let entries = object.entries()
         if entries.isEmpty { findings.add(pointer, "must name at least one field") }
-        if entries.count > Self.maxFields { findings.add(pointer, "must name at most \(Self.maxFields) fields") }
+        if entries.count > Self.maxFields {
+            findings.add(pointer, "must name at most \(Self.maxFields) fields")
+        }
         return entries.prefix(Self.maxFields).compactMap { entry in
             let place = object.place(entry.name)
             guard checkName(entry.name, at: place, findings) else { return nil }
@@ -153,7 +175,9 @@ struct JobReader {
         let keepWhitespace = object.bool("keep_whitespace") ?? false
         object.finish()
         guard (css == nil) != (xpath == nil) else {
-            if object.value("json") == nil { findings.add(pointer, "must have exactly one of css, xpath and json") }
+            if object.value("json") == nil {
+                findings.add(pointer, "must have exactly one of css, xpath and json")
+            }
             return nil
         }
         let name = css == nil ? "xpath" : "css"
@@ -177,7 +201,10 @@ struct JobReader {
         } catch {
             let error = error as? SelectorError
             let place = error?.offset.map { ", at character \($0 + 1)" } ?? ""
-            findings.add(pointer, "does not parse as \(selector.language == .css ? "CSS" : "XPath"): \(error?.message ?? "\(error!)")\(place)")
+            findings.add(
+                pointer,
+                "does not parse as \(selector.language == .css ? "CSS" : "XPath"): \(error?.message ?? "\(error!)")\(place)"
+            )
             return false
         }
     }

@@ -52,14 +52,18 @@ struct JobRoutes: Sendable {
     private func checkContentType(_ request: Request) throws(Problem) {
         guard let field = request.headers[.contentType] else { return }
         let type = field.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
-        if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) { return }
+        if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) {
+            return
+        }
         throw Problem(
             .unsupportedMediaType, "unsupported_media_type",
             "A job is sent as Content-Type: application/json (curl: --json @job.json), not \(type).")
     }
 
     private func idempotencyKey(of request: Request) throws(Problem) -> String? {
-        guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else { return nil }
+        guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else {
+            return nil
+        }
         guard (1...Self.maxIdempotencyKeyLength).contains(key.utf8.count) else {
             throw Problem(
                 .badRequest, "invalid_idempotency_key",
@@ -86,7 +90,8 @@ struct JobRoutes: Sendable {
 
     @Sendable func list(_ request: Request) async throws -> Response {
         let owner = try context.authenticator.owner(of: request)
-        let query = try QueryReader(request, allowing: ["status", "name", "created_after", "limit", "cursor"])
+        let query = try QueryReader(
+            request, allowing: ["status", "name", "created_after", "limit", "cursor"])
         var filter = JobFilter()
         filter.state = try query.choice("status", JobState.self)
         filter.name = query.string("name")
@@ -104,7 +109,8 @@ struct JobRoutes: Sendable {
         let limit = try query.limit()
         let found = try await context.catalog.jobs(filter, owner: owner, after: after, limit: limit + 1)
         let jobs = Array(found.prefix(limit))
-        let next = found.count > limit
+        let next =
+            found.count > limit
             ? jobs.last.map { query.link("/v1/jobs", cursor: Cursor.text(JobListPosition(id: $0.id))) } : nil
         return Paged.response(next: next) { list in
             for job in jobs { JobView(job: job).write(to: &list) }
@@ -124,7 +130,9 @@ struct JobRoutes: Sendable {
             while true {
                 let job = try await context.job(of: request)
                 let left = deadline - .now
-                if job.state.isTerminal || isNews(job, known) || left <= .zero { return answer(job, unless: known) }
+                if job.state.isTerminal || isNews(job, known) || left <= .zero {
+                    return answer(job, unless: known)
+                }
                 try await context.loop.sleep(for: min(Self.minPollInterval, left))
                 await signal.wait(atMost: max(.zero, min(Self.pollInterval, deadline - .now)))
                 try Task.checkCancellation()
@@ -155,7 +163,8 @@ struct JobRoutes: Sendable {
         case .notFound:
             throw Problem.jobNotFound
         case .forbidden(let job):
-            throw Problem(.conflict, "job_is_over", "The job is \(job.state.rawValue) already; it cannot be cancelled.")
+            throw Problem(
+                .conflict, "job_is_over", "The job is \(job.state.rawValue) already; it cannot be cancelled.")
         }
     }
 
@@ -167,7 +176,8 @@ struct JobRoutes: Sendable {
         case .notFound: throw Problem.jobNotFound
         case .notTerminal:
             throw Problem(
-                .conflict, "job_not_terminal", "The job is not over: cancel it first (POST \(JobView.path(id))/cancel).")
+                .conflict, "job_not_terminal",
+                "The job is not over: cancel it first (POST \(JobView.path(id))/cancel).")
         }
     }
 }

@@ -56,7 +56,8 @@ struct JobView {
         let counters = job.counters
         let settled = counters.fetched + counters.failed + counters.skipped
         let members: [(String, Int)] = [
-            ("discovered", counters.discovered), ("queued", counters.remaining - inFlight), ("in_flight", inFlight),
+            ("discovered", counters.discovered), ("queued", counters.remaining - inFlight),
+            ("in_flight", inFlight),
             ("fetched", counters.fetched), ("failed", counters.failed), ("skipped", counters.skipped),
             ("retries", counters.retries), ("items", counters.items), ("bytes", counters.bytes),
         ]
@@ -67,7 +68,8 @@ struct JobView {
                 progress.int(value)
             }
             progress.key("fraction")
-            progress.number(counters.discovered == 0 ? 0 : Double(settled) / Double(counters.discovered), decimals: 4)
+            progress.number(
+                counters.discovered == 0 ? 0 : Double(settled) / Double(counters.discovered), decimals: 4)
         }
     }
 
@@ -76,7 +78,8 @@ struct JobView {
         var pages = job.gauges.pagesPerSecond
         var items = job.gauges.itemsPerSecond
         if job.state.isTerminal {
-            let seconds = job.startedAt.flatMap { start in job.finishedAt.map { $0.timeIntervalSince(start) } } ?? 0
+            let seconds =
+                job.startedAt.flatMap { start in job.finishedAt.map { $0.timeIntervalSince(start) } } ?? 0
             pages = seconds > 0 ? Double(job.counters.fetched + job.counters.failed) / seconds : 0
             items = seconds > 0 ? Double(job.counters.items) / seconds : 0
         }
@@ -116,7 +119,9 @@ struct JobView {
         let path = Self.path(job.id)
         body.key("links")
         body.object { links in
-            for (name, suffix) in [("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts")] {
+            for (name, suffix) in [
+                ("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts"),
+            ] {
                 links.key(name)
                 links.string(path + suffix)
             }

@@ -105,7 +105,8 @@ struct ObjectReader {
     }
 
     /// A string without control characters: names, header values and URLs have no use for them.
-    static func text(_ value: JSONValue, at pointer: String, maxLength: Int, _ findings: Findings) -> String? {
+    static func text(_ value: JSONValue, at pointer: String, maxLength: Int, _ findings: Findings) -> String?
+    {
         guard let text = value.string else {
             findings.add(pointer, "must be a string, not \(value.kind)")
             return nil

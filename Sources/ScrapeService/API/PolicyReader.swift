@@ -36,7 +36,9 @@ extension JobReader {
                 findings.add(place, "is set by the service")
                 return nil
             }
-            guard let text = ObjectReader.text(entry.value, at: place, maxLength: Self.maxHeaderLength, findings)
+            guard
+                let text = ObjectReader.text(
+                    entry.value, at: place, maxLength: Self.maxHeaderLength, findings)
             else { return nil }
             return HeaderField(name: entry.name, value: text)
         }
@@ -58,7 +60,8 @@ extension JobReader {
         object.unsupported("robots", "robots.txt is", unless: .bool(false))
         object.unsupported("per_host_requests_per_second", "a rate per host is")
         let range = FetchPolicy.concurrencyRange
-        politeness.perHostConcurrency = object.int("per_host_concurrency", in: range) ?? politeness.perHostConcurrency
+        politeness.perHostConcurrency =
+            object.int("per_host_concurrency", in: range) ?? politeness.perHostConcurrency
         object.finish()
         return politeness
     }

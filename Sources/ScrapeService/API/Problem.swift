@@ -18,7 +18,8 @@ struct Problem: Error, Hashable {
     var headers: HTTPFields = [:]
 
     init(
-        _ status: HTTPResponse.Status, _ code: String, _ detail: String, errors: [Place] = [], headers: HTTPFields = [:]
+        _ status: HTTPResponse.Status, _ code: String, _ detail: String, errors: [Place] = [],
+        headers: HTTPFields = [:]
     ) {
         self.status = status
         self.code = code
@@ -76,7 +77,8 @@ extension Problem {
     static let jobNotFound = Problem(.notFound, "job_not_found", "There is no such job.")
 
     static let unavailable = Problem(
-        .serviceUnavailable, "database_unavailable", "The database does not answer; nothing was changed. Try again.",
+        .serviceUnavailable, "database_unavailable",
+        "The database does not answer; nothing was changed. Try again.",
         headers: [.retryAfter: "\(retryAfterSeconds)"])
 
     static func invalidQuery(_ name: String, _ detail: String) -> Problem {
@@ -89,11 +91,15 @@ extension Problem {
     init(_ error: HTTPError) {
         let codes: [Int: String] = [
             400: "bad_request", 404: "not_found", 405: "method_not_allowed", 408: "request_timeout",
-            411: "length_required", 413: "content_too_large", 414: "uri_too_long", 415: "unsupported_media_type",
-            417: "expectation_failed", 431: "header_fields_too_large", 500: "internal_error", 501: "not_implemented",
+            411: "length_required", 413: "content_too_large", 414: "uri_too_long",
+            415: "unsupported_media_type",
+            417: "expectation_failed", 431: "header_fields_too_large", 500: "internal_error",
+            501: "not_implemented",
             503: "unavailable", 505: "http_version_not_supported",
         ]
-        self.init(error.status, codes[error.status.code] ?? "http_\(error.status.code)", error.reason, headers: error.headers)
+        self.init(
+            error.status, codes[error.status.code] ?? "http_\(error.status.code)", error.reason,
+            headers: error.headers)
     }
 }
 

@@ -15,7 +15,8 @@ struct ProblemResponder: Responder {
         } catch let error as HTTPError {
             return answer(Problem(error), request)
         } catch StoreError.unavailable(let cause) {
-            logger.warning("database unavailable", metadata: ["request_id": "\(request.id)", "cause": "\(cause)"])
+            logger.warning(
+                "database unavailable", metadata: ["request_id": "\(request.id)", "cause": "\(cause)"])
             return answer(.unavailable, request)
         } catch StoreError.failed(let cause) {
             logger.error("database error", metadata: ["request_id": "\(request.id)", "cause": "\(cause)"])
@@ -30,7 +31,8 @@ struct ProblemResponder: Responder {
     }
 
     private static let internalError = Problem(
-        .internalServerError, "internal_error", "The service failed; its log has the cause under this request_id.")
+        .internalServerError, "internal_error",
+        "The service failed; its log has the cause under this request_id.")
 
     private func answer(_ problem: Problem, _ request: Request) -> Response {
         problem.response(requestID: request.id, instance: request.path)

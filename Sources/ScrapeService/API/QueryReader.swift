@@ -14,7 +14,9 @@ struct QueryReader {
             guard names.contains(name) else {
                 throw .invalidQuery(name, "unknown; known are \(names.joined(separator: ", "))")
             }
-            guard values.updateValue(value, forKey: name) == nil else { throw .invalidQuery(name, "stands twice") }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw .invalidQuery(name, "stands twice")
+            }
         }
     }
 
@@ -36,7 +38,8 @@ struct QueryReader {
     ) throws(Problem) -> Choice? where Choice.RawValue == String {
         guard let value = values[name] else { return nil }
         guard let choice = Choice(rawValue: value) else {
-            throw .invalidQuery(name, "must be one of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw .invalidQuery(
+                name, "must be one of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return choice
     }
@@ -48,7 +51,9 @@ struct QueryReader {
 
     func position() throws(Problem) -> Position {
         guard let value = values["cursor"] else { return Position() }
-        guard let position = Cursor.position(value) else { throw .invalidQuery("cursor", "is none of this service's") }
+        guard let position = Cursor.position(value) else {
+            throw .invalidQuery("cursor", "is none of this service's")
+        }
         return position
     }
 

@@ -21,11 +21,15 @@ struct ResultRoutes: Sendable {
         let query = try QueryReader(request, allowing: ["format", "fields", "limit", "cursor"])
         // The state is read before the items: whatever a terminal job has, this read sees.
         let job = try await context.job(of: request)
-        guard let spec = try await context.catalog.spec(of: job.id, owner: nil) else { throw Problem.jobNotFound }
+        guard let spec = try await context.catalog.spec(of: job.id, owner: nil) else {
+            throw Problem.jobNotFound
+        }
         let fields = try chosenFields(query, spec)
         switch try query.choice("format", Format.self) ?? accepted(request) {
         case .json: return try await page(job, query, ItemView(fields: fields))
-        case .ndjson: return try stream(job, query, type: "application/x-ndjson", NDJSON(view: ItemView(fields: fields)))
+        case .ndjson:
+            return try stream(
+                job, query, type: "application/x-ndjson", NDJSON(view: ItemView(fields: fields)))
         case .csv:
             let csv = CSV(view: ItemView(fields: fields), columns: fields ?? spec.fieldNames)
             return try stream(job, query, type: "text/csv; charset=utf-8; header=present", csv)
@@ -62,7 +66,8 @@ struct ResultRoutes: Sendable {
         let slice = try await context.catalog.items(of: job.id, after: after, limit: try query.limit())
         let path = JobView.path(job.id) + "/results"
         let here = query.link(path, cursor: Cursor.text(slice.position))
-        return Paged.response(next: slice.hasMore ? here : nil, resume: job.state.isTerminal ? nil : here) { list in
+        return Paged.response(next: slice.hasMore ? here : nil, resume: job.state.isTerminal ? nil : here) {
+            list in
             for item in slice.elements { view.write(item, to: &list) }
         }
     }
@@ -80,7 +85,8 @@ struct ResultRoutes: Sendable {
             var position = start
             var left = rest
             while left > 0 {
-                let slice = try await catalog.items(of: job.id, after: position, limit: min(Self.streamChunk, left))
+                let slice = try await catalog.items(
+                    of: job.id, after: position, limit: min(Self.streamChunk, left))
                 if !slice.elements.isEmpty { try await writer.write(form.bytes(slice.elements)) }
                 position = slice.position
                 left -= slice.elements.count

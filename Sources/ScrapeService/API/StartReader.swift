@@ -35,7 +35,8 @@ struct StartReader {
             return nil
         }
         let url = object.required("url")
-        let variables = object.value("variables").map { readVariables($0, at: object.place("variables")) } ?? [:]
+        let variables =
+            object.value("variables").map { readVariables($0, at: object.place("variables")) } ?? [:]
         let kind = readKind(&object)
         object.finish()
         guard let url else { return nil }
@@ -50,7 +51,9 @@ struct StartReader {
     }
 
     private func onlyKind(at pointer: String) -> String? {
-        if kinds.count > 1 { findings.add(pointer, "must say `as` which page kind it is: pages has \(kinds.count)") }
+        if kinds.count > 1 {
+            findings.add(pointer, "must say `as` which page kind it is: pages has \(kinds.count)")
+        }
         return kinds.first
     }
 
@@ -82,7 +85,11 @@ struct StartReader {
             rest = rest[rest.index(after: close)...]
             if let values = variables[name] {
                 // A variable whose values are wrong has its own finding.
-                if let values { template.variables.append(.init(name: name, values: values)) } else { isWhole = false }
+                if let values {
+                    template.variables.append(.init(name: name, values: values))
+                } else {
+                    isWhole = false
+                }
             } else {
                 findings.add(pointer, "names the variable \(name), which variables does not define")
                 isWhole = false
@@ -98,7 +105,9 @@ struct StartReader {
     /// Every value of every list is tried once; of a range its ends.
     private func check(_ template: URLTemplate, at pointer: String) {
         var first = template
-        for index in first.variables.indices { first.variables[index].values = .list([template.variables[index].values[0]]) }
+        for index in first.variables.indices {
+            first.variables[index].values = .list([template.variables[index].values[0]])
+        }
         guard checkURL(first.url(at: 0), at: pointer) else { return }
         for variable in template.distinct {
             guard case .list(let values) = variable.values else { continue }
@@ -143,7 +152,9 @@ struct StartReader {
         let step = object.int("step", in: 1...(.max))
         object.finish()
         if let list {
-            if from != nil || to != nil || step != nil { findings.add(pointer, "has values, so it takes no from, to or step") }
+            if from != nil || to != nil || step != nil {
+                findings.add(pointer, "has values, so it takes no from, to or step")
+            }
             return readList(list, at: object.place("values"))
         }
         guard let from, let to else {
@@ -160,7 +171,10 @@ struct StartReader {
         guard let first = letter(from), let last = letter(to), first <= last, step == nil,
             (first & 0x20) == (last & 0x20)
         else {
-            findings.add(pointer, "must run from a whole number to one no smaller, or from a letter to a later one of the same case")
+            findings.add(
+                pointer,
+                "must run from a whole number to one no smaller, or from a letter to a later one of the same case"
+            )
             return nil
         }
         return .letters(from: first, to: last)
@@ -180,7 +194,9 @@ struct StartReader {
         for (index, element) in elements.enumerated() {
             if case .number(let text) = element {
                 values.append(text)
-            } else if let text = ObjectReader.text(element, at: "\(pointer)/\(index)", maxLength: Self.maxURLLength, findings) {
+            } else if let text = ObjectReader.text(
+                element, at: "\(pointer)/\(index)", maxLength: Self.maxURLLength, findings)
+            {
                 values.append(text)
             }
         }

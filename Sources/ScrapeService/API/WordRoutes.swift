@@ -31,7 +31,9 @@ struct WordRoutes: Sendable {
 
     @Sendable func wordCounts(_ request: Request) async throws -> Response {
         let job = try await context.job(of: request)
-        guard let spec = try await context.catalog.spec(of: job.id, owner: nil) else { throw Problem.jobNotFound }
+        guard let spec = try await context.catalog.spec(of: job.id, owner: nil) else {
+            throw Problem.jobNotFound
+        }
         let question = try read(request, spec)
         let counting = Counting(WordCounter(tokenizer: question.tokenizer, stopWords: question.stopWords))
         var position = Position()
@@ -48,7 +50,8 @@ struct WordRoutes: Sendable {
 
     private func read(_ request: Request, _ spec: JobSpec) throws -> Question {
         let query = try QueryReader(
-            request, allowing: ["field", "language", "stop_words", "tokenizer", "min_count", "limit", "format"])
+            request,
+            allowing: ["field", "language", "stop_words", "tokenizer", "min_count", "limit", "format"])
         let field = query.string("field")
         if let field, !spec.fieldNames.contains(field) {
             throw Problem.invalidQuery("field", "the job has no field \(field)")
@@ -86,7 +89,8 @@ struct WordRoutes: Sendable {
         case .svg:
             let title = "Words of \(job.name ?? job.id.description)"
             let svg = BarChart().svg(title: title, rows: counts)
-            return Response(status: .ok, headers: [.contentType: "image/svg+xml"], body: .bytes(Array(svg.utf8)))
+            return Response(
+                status: .ok, headers: [.contentType: "image/svg+xml"], body: .bytes(Array(svg.utf8)))
         }
     }
 

@@ -25,7 +25,8 @@ struct Application {
         let storage = try await database.open()
         let parts = try Parts(configuration, storage, logger)
         do {
-            let port = try await parts.server.start(host: configuration.bind.host, port: configuration.bind.port)
+            let port = try await parts.server.start(
+                host: configuration.bind.host, port: configuration.bind.port)
             var address = configuration.bind
             address.port = port
             announce(address)

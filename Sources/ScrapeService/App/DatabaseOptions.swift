@@ -14,7 +14,8 @@ struct DatabaseOptions: ParsableArguments {
         DatabaseConfiguration(
             url: settings.text(databaseURL, "DATABASE_URL"),
             poolSize: try settings.int(
-                databasePoolSize, "--database-pool-size", "SCRAPE_DATABASE_POOL_SIZE", in: 1...100, default: 8),
+                databasePoolSize, "--database-pool-size", "SCRAPE_DATABASE_POOL_SIZE", in: 1...100, default: 8
+            ),
             dataDirectory: settings.text(dataDir, "SCRAPE_DATA_DIR") ?? "./data")
     }
 

@@ -30,7 +30,8 @@ package struct MigrateCommand: AsyncParsableCommand {
         loop.stop()
         await database.close()
         let applied = try result.get()
-        let said = applied.isEmpty ? "nothing to do" : "applied \(applied.map { "\($0)" }.joined(separator: ", "))"
+        let said =
+            applied.isEmpty ? "nothing to do" : "applied \(applied.map { "\($0)" }.joined(separator: ", "))"
         print("migrate: \(said)")
     }
 }

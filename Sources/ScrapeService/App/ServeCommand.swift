@@ -59,7 +59,8 @@ package struct ServeCommand: AsyncParsableCommand {
         let keys = try readKeys(settings)
         if keys.isEmpty, !bind.isLoopback {
             throw SettingError(
-                name: "--bind", reason: "\(bind) is not loopback: give --api-key-file, or anybody could use the service")
+                name: "--bind",
+                reason: "\(bind) is not loopback: give --api-key-file, or anybody could use the service")
         }
         return ServeConfiguration(
             bind: bind,
@@ -105,15 +106,20 @@ package struct ServeCommand: AsyncParsableCommand {
             maxConnections, "--max-connections", "SCRAPE_MAX_CONNECTIONS", in: 1...1_000_000,
             default: limits.maxConnections)
         limits.headerTimeout = try settings.seconds(
-            headerTimeoutSeconds, "--header-timeout-seconds", "SCRAPE_HEADER_TIMEOUT_SECONDS", default: limits.headerTimeout)
+            headerTimeoutSeconds, "--header-timeout-seconds", "SCRAPE_HEADER_TIMEOUT_SECONDS",
+            default: limits.headerTimeout)
         limits.bodyTimeout = try settings.seconds(
-            bodyTimeoutSeconds, "--body-timeout-seconds", "SCRAPE_BODY_TIMEOUT_SECONDS", default: limits.bodyTimeout)
+            bodyTimeoutSeconds, "--body-timeout-seconds", "SCRAPE_BODY_TIMEOUT_SECONDS",
+            default: limits.bodyTimeout)
         limits.idleTimeout = try settings.seconds(
-            idleTimeoutSeconds, "--idle-timeout-seconds", "SCRAPE_IDLE_TIMEOUT_SECONDS", default: limits.idleTimeout)
+            idleTimeoutSeconds, "--idle-timeout-seconds", "SCRAPE_IDLE_TIMEOUT_SECONDS",
+            default: limits.idleTimeout)
         limits.writeTimeout = try settings.seconds(
-            writeTimeoutSeconds, "--write-timeout-seconds", "SCRAPE_WRITE_TIMEOUT_SECONDS", default: limits.writeTimeout)
+            writeTimeoutSeconds, "--write-timeout-seconds", "SCRAPE_WRITE_TIMEOUT_SECONDS",
+            default: limits.writeTimeout)
         limits.drainTimeout = try settings.seconds(
-            drainTimeoutSeconds, "--drain-timeout-seconds", "SCRAPE_DRAIN_TIMEOUT_SECONDS", default: limits.drainTimeout)
+            drainTimeoutSeconds, "--drain-timeout-seconds", "SCRAPE_DRAIN_TIMEOUT_SECONDS",
+            default: limits.drainTimeout)
         return limits
     }
 }

@@ -17,33 +17,43 @@ struct Settings {
         return value
     }
 
-    func int(_ flag: Int?, _ name: String, _ variable: String, in range: ClosedRange<Int>, default fallback: Int) throws(SettingError) -> Int {
+    func int(
+        _ flag: Int?, _ name: String, _ variable: String, in range: ClosedRange<Int>, default fallback: Int
+    ) throws(SettingError) -> Int {
         let value: Int
         if let flag {
             value = flag
         } else if let text = text(nil, variable) {
-            guard let parsed = Int(text) else { throw SettingError(name: variable, reason: "\"\(text)\" is no whole number") }
+            guard let parsed = Int(text) else {
+                throw SettingError(name: variable, reason: "\"\(text)\" is no whole number")
+            }
             value = parsed
         } else {
             return fallback
         }
         guard range.contains(value) else {
             let said = flag == nil ? variable : name
-            throw SettingError(name: said, reason: "must be \(range.lowerBound) to \(range.upperBound), not \(value)")
+            throw SettingError(
+                name: said, reason: "must be \(range.lowerBound) to \(range.upperBound), not \(value)")
         }
         return value
     }
 
     /// Seconds, more than none.
-    func seconds(_ flag: Double?, _ name: String, _ variable: String, default fallback: Duration) throws(SettingError) -> Duration {
+    func seconds(_ flag: Double?, _ name: String, _ variable: String, default fallback: Duration)
+        throws(SettingError) -> Duration
+    {
         var value = flag
         if value == nil, let text = text(nil, variable) {
-            guard let parsed = Double(text) else { throw SettingError(name: variable, reason: "\"\(text)\" is no number") }
+            guard let parsed = Double(text) else {
+                throw SettingError(name: variable, reason: "\"\(text)\" is no number")
+            }
             value = parsed
         }
         guard let value else { return fallback }
         guard value > 0, value <= 86_400 else {
-            throw SettingError(name: flag == nil ? variable : name, reason: "must be more than 0 and at most 86400 seconds")
+            throw SettingError(
+                name: flag == nil ? variable : name, reason: "must be more than 0 and at most 86400 seconds")
         }
         return .seconds(value)
     }
@@ -55,13 +65,15 @@ struct BindAddress: Hashable, CustomStringConvertible {
     var port: Int
 
     init(_ text: String) throws(SettingError) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port)
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
         else { throw SettingError(name: "--bind", reason: "\"\(text)\" is not HOST:PORT") }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = String(host.dropFirst().dropLast())
         } else if host.contains(":") {
-            throw SettingError(name: "--bind", reason: "an IPv6 address stands in brackets: [\(host)]:\(port)")
+            throw SettingError(
+                name: "--bind", reason: "an IPv6 address stands in brackets: [\(host)]:\(port)")
         }
         guard !host.isEmpty else { throw SettingError(name: "--bind", reason: "\"\(text)\" names no host") }
         self.host = host

@@ -31,12 +31,16 @@ private func pointers(_ text: String) -> [String] {
 
 @Suite struct JobReaderTests {
     @Test func theContractsJobIsReadWhole() throws {
-        let more = #","fetch":{"concurrency":1000,"timeout_seconds":30,"retries":2},"limits":{"max_pages":100000}"#
+        let more =
+            #","fetch":{"concurrency":1000,"timeout_seconds":30,"retries":2},"limits":{"max_pages":100000}"#
         let spec = try read(job(more: more))
         #expect(spec.name == "motoren")
         #expect(StartPages(entries: spec.start, urls: CurlURLs()).count == 150)
         #expect(spec.pages.map(\.name) == ["listing", "advert"])
-        #expect(spec.pages[0].follow == [FollowRule(links: .init(language: .css, source: "article::attr(data-url)"), kind: "advert")])
+        #expect(
+            spec.pages[0].follow == [
+                FollowRule(links: .init(language: .css, source: "article::attr(data-url)"), kind: "advert")
+            ])
         #expect(spec.pages[1].fields == [Field(name: "text", selector: .init(language: .xpath, source: "."))])
         #expect(spec.fetch.concurrency == 1000)
         #expect(spec.limits.maxPages == 100_000)
@@ -51,7 +55,8 @@ private func pointers(_ text: String) -> [String] {
     }
 
     @Test func fieldsKeepTheJobsOrder() throws {
-        let spec = try read(job(start: #""http://h/""#, pages: #"{"p":{"fields":{"z":"a","a":"b","m":"c"}}}"#))
+        let spec = try read(
+            job(start: #""http://h/""#, pages: #"{"p":{"fields":{"z":"a","a":"b","m":"c"}}}"#))
         #expect(spec.fieldNames == ["z", "a", "m"])
     }
 
@@ -70,10 +75,18 @@ private func pointers(_ text: String) -> [String] {
         (job(more: #","fetch":{"concurrency":1001}"#), ["/fetch/concurrency"]),
         (job(more: #","fetch":{"concurrency":"3"}"#), ["/fetch/concurrency"]),
         (job(more: #","fetch":{"concurrency":1.5}"#), ["/fetch/concurrency"]),
-        (job(more: #","fetch":{"timeout_seconds":0,"retries":-1}"#), ["/fetch/timeout_seconds", "/fetch/retries"]),
-        (job(more: #","fetch":{"headers":{"Host":"x","a b":"c","ok":"v\u000a"}}"#),
-            ["/fetch/headers/Host", "/fetch/headers/a b", "/fetch/headers/ok"]),
-        (job(more: #","limits":{"max_pages":0,"max_file_bytes":5}"#), ["/limits/max_pages", "/limits/max_file_bytes"]),
+        (
+            job(more: #","fetch":{"timeout_seconds":0,"retries":-1}"#),
+            ["/fetch/timeout_seconds", "/fetch/retries"]
+        ),
+        (
+            job(more: #","fetch":{"headers":{"Host":"x","a b":"c","ok":"v\u000a"}}"#),
+            ["/fetch/headers/Host", "/fetch/headers/a b", "/fetch/headers/ok"]
+        ),
+        (
+            job(more: #","limits":{"max_pages":0,"max_file_bytes":5}"#),
+            ["/limits/max_pages", "/limits/max_file_bytes"]
+        ),
         (job(more: #","politeness":{"robots":true}"#), ["/politeness/robots"]),
         (job(more: #","webhook":{"url":"http://h/"}"#), ["/webhook"]),
         (job(more: #","on_failure":"explode"}"#.replacing("}", with: "")), ["/on_failure"]),
@@ -90,18 +103,47 @@ private func pointers(_ text: String) -> [String] {
         (#"{"start":"http://h/","pages":{"p":{"save":true}}}"#, ["/pages/p/save"]),
         (#"{"start":"http://h/","pages":{"p":{"each":"p"}}}"#, ["/pages/p", "/pages/p/each"]),
         (#"{"start":"http://h/","pages":{"p/q~r":{"fields":{"t":3}}}}"#, ["/pages/p~1q~0r/fields/t"]),
-        (#"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","xpath":"//p"}}}}}"#, ["/pages/p/fields/t"]),
-        (#"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","match":"x"}}}}}"#, ["/pages/p/fields/t/match"]),
-        (#"{"start":"http://h/","pages":{"p":{"follow":[{"links":"a","as":"q"}]}}}"#, ["/pages/p/follow/0/as"]),
+        (
+            #"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","xpath":"//p"}}}}}"#,
+            ["/pages/p/fields/t"]
+        ),
+        (
+            #"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","match":"x"}}}}}"#,
+            ["/pages/p/fields/t/match"]
+        ),
+        (
+            #"{"start":"http://h/","pages":{"p":{"follow":[{"links":"a","as":"q"}]}}}"#,
+            ["/pages/p/follow/0/as"]
+        ),
         (#"{"start":"http://h/","pages":{"p":{"follow":[{"links":"a"}]}}}"#, ["/pages/p/follow/0/as"]),
         (#"{"start":"http://h/","pages":{"a":{"fields":{"t":"p"}},"b":{"fields":{"t":"p"}}}}"#, ["/start"]),
         (job(start: #"[{"url":"http://h/{x}","as":"listing"}]"#), ["/start/0/url"]),
-        (job(start: #"[{"url":"http://h/","variables":{"x":{"from":1,"to":2}},"as":"listing"}]"#), ["/start/0/url"]),
-        (job(start: #"[{"url":"http://h/{x}","variables":{"x":{"from":2,"to":1}},"as":"listing"}]"#), ["/start/0/variables/x"]),
-        (job(start: #"[{"url":"http://h/{x}","variables":{"x":{"from":"a","to":"Z"}},"as":"listing"}]"#), ["/start/0/variables/x"]),
-        (job(start: #"[{"url":"http://h/{x}","variables":{"x":{"from":1,"to":1000000000000}},"as":"listing"}]"#), ["/start"]),
-        (job(start: #"[{"url":"http://{x}/","variables":{"x":{"values":["a","b c"]}},"as":"listing"}]"#), ["/start/0/url"]),
-        (job(start: #"[{"url":"http://h/{x}","variables":{"x":{"values":[]}},"as":"listing"}]"#), ["/start/0/variables/x/values"]),
+        (
+            job(start: #"[{"url":"http://h/","variables":{"x":{"from":1,"to":2}},"as":"listing"}]"#),
+            ["/start/0/url"]
+        ),
+        (
+            job(start: #"[{"url":"http://h/{x}","variables":{"x":{"from":2,"to":1}},"as":"listing"}]"#),
+            ["/start/0/variables/x"]
+        ),
+        (
+            job(start: #"[{"url":"http://h/{x}","variables":{"x":{"from":"a","to":"Z"}},"as":"listing"}]"#),
+            ["/start/0/variables/x"]
+        ),
+        (
+            job(
+                start:
+                    #"[{"url":"http://h/{x}","variables":{"x":{"from":1,"to":1000000000000}},"as":"listing"}]"#
+            ), ["/start"]
+        ),
+        (
+            job(start: #"[{"url":"http://{x}/","variables":{"x":{"values":["a","b c"]}},"as":"listing"}]"#),
+            ["/start/0/url"]
+        ),
+        (
+            job(start: #"[{"url":"http://h/{x}","variables":{"x":{"values":[]}},"as":"listing"}]"#),
+            ["/start/0/variables/x/values"]
+        ),
         (job(start: #"[{"url":"http://h/","as":"nothing"}]"#), ["/start/0/as"]),
     ])
     func aMistakeIsToldWithItsPointer(_ text: String, _ expected: [String]) {
@@ -109,8 +151,12 @@ private func pointers(_ text: String) -> [String] {
     }
 
     @Test func aNULInANameIsAMistake() {
-        #expect(pointers(#"{"name":"a\u0000b","start":"http://h/","pages":{"p":{"fields":{"t":"p"}}}}"#) == ["/name"])
-        #expect(pointers(#"{"start":"http://h/","pages":{"p\u0000":{"fields":{"t":"p"}}}}"#) == ["/pages/p\0"])
+        #expect(
+            pointers(#"{"name":"a\u0000b","start":"http://h/","pages":{"p":{"fields":{"t":"p"}}}}"#) == [
+                "/name"
+            ])
+        #expect(
+            pointers(#"{"start":"http://h/","pages":{"p\u0000":{"fields":{"t":"p"}}}}"#) == ["/pages/p\0"])
     }
 
     @Test func manyMistakesAreToldUpToABound() {

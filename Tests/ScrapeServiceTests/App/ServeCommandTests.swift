@@ -5,7 +5,9 @@ import Testing
 @testable import ScrapeService
 
 @Suite struct ServeCommandTests {
-    private func settle(_ arguments: [String], _ environment: [String: String] = [:]) throws -> ServeConfiguration {
+    private func settle(_ arguments: [String], _ environment: [String: String] = [:]) throws
+        -> ServeConfiguration
+    {
         let command = try #require(try ServeCommand.parseAsRoot(arguments) as? ServeCommand)
         return try command.settle(environment: environment)
     }
@@ -19,12 +21,15 @@ import Testing
     @Test func theDefaultsAreTheContracts() throws {
         let configuration = try settle([])
         #expect(configuration.bind.description == "127.0.0.1:8080")
-        #expect(configuration.database == DatabaseConfiguration(url: nil, poolSize: 8, dataDirectory: "./data"))
+        #expect(
+            configuration.database == DatabaseConfiguration(url: nil, poolSize: 8, dataDirectory: "./data"))
         #expect(configuration.keys.isEmpty)
     }
 
     @Test func aFlagWinsOverItsVariable() throws {
-        let environment = ["SCRAPE_BIND": "127.0.0.1:1", "SCRAPE_MAX_BODY_BYTES": "7", "DATABASE_URL": "postgresql://x"]
+        let environment = [
+            "SCRAPE_BIND": "127.0.0.1:1", "SCRAPE_MAX_BODY_BYTES": "7", "DATABASE_URL": "postgresql://x",
+        ]
         let configuration = try settle(["--bind", "127.0.0.1:2"], environment)
         #expect(configuration.bind.port == 2)
         #expect(configuration.limits.maxBodyBytes == 7)
@@ -33,7 +38,8 @@ import Testing
 
     @Test func everyFlagOfTheContractIsTaken() throws {
         let configuration = try settle([
-            "--bind", "[::1]:0", "--database-url", "postgresql://h/d", "--data-dir", "/tmp/d", "--egress-allow",
+            "--bind", "[::1]:0", "--database-url", "postgresql://h/d", "--data-dir", "/tmp/d",
+            "--egress-allow",
             "10.0.0.0/8, fd00::/8", "--max-body-bytes", "9", "--header-timeout-seconds", "1",
             "--body-timeout-seconds", "2", "--idle-timeout-seconds", "3", "--write-timeout-seconds", "4",
             "--drain-timeout-seconds", "5.5",

@@ -12,7 +12,8 @@ import Testing
         change(&spec)
         return JobRunState(
             lease: JobLease(
-                job: .make(), key: 1, shard: 0, epoch: 1, spec: spec, state: state, elapsed: .zero, counters: counters))
+                job: .make(), key: 1, shard: 0, epoch: 1, spec: spec, state: state, elapsed: .zero,
+                counters: counters))
     }
 
     private func page(_ id: Int64, attempt: Int = 0) -> QueuedPage {
@@ -108,7 +109,8 @@ import Testing
         #expect(state.next(linger: false) == .wait)
         for id in 1...3 { state.arrived(fetched(Int64(id))) }
         let batch = state.takeBatch()
-        state.settled(batch, outcome(JobCounters(discovered: 10, fetched: 2, failed: 1, items: 2, startFetched: 2)))
+        state.settled(
+            batch, outcome(JobCounters(discovered: 10, fetched: 2, failed: 1, items: 2, startFetched: 2)))
         let end = JobEnd(state: .completed, reason: .maxPages, skipRest: .maxPages)
         #expect(state.next(linger: false) == .finish(end))
         #expect(state.judged(end).outcome == .partial)
@@ -124,7 +126,9 @@ import Testing
         }
         #expect(counts == [4, 1])
         state.settled(batch, outcome(JobCounters(discovered: 3, fetched: 2, items: 5, startFetched: 2)))
-        #expect(state.next(linger: false) == .finish(JobEnd(state: .completed, reason: .maxItems, skipRest: .maxItems)))
+        #expect(
+            state.next(linger: false)
+                == .finish(JobEnd(state: .completed, reason: .maxItems, skipRest: .maxItems)))
         state.arrived(fetched(3))
         #expect(state.settlements.isEmpty)
     }
@@ -136,8 +140,11 @@ import Testing
         state.arrived(fetched(3))
         let batch = state.takeBatch()
         #expect(batch.map(\.page.id) == [1, 2])
-        state.settled(batch, outcome(JobCounters(discovered: 3, fetched: 1, failed: 1, items: 1, startFetched: 1)))
-        #expect(state.next(linger: false) == .finish(JobEnd(state: .failed, reason: .firstFailure, skipRest: .firstFailure)))
+        state.settled(
+            batch, outcome(JobCounters(discovered: 3, fetched: 1, failed: 1, items: 1, startFetched: 1)))
+        #expect(
+            state.next(linger: false)
+                == .finish(JobEnd(state: .failed, reason: .firstFailure, skipRest: .firstFailure)))
     }
 
     @Test func aCancelStillSettlesWhatWasFetched() {
@@ -147,7 +154,9 @@ import Testing
         #expect(state.next(linger: true) == .settle)
         let batch = state.takeBatch()
         state.settled(batch, outcome(JobCounters(discovered: 2, fetched: 1), state: .cancelling))
-        #expect(state.next(linger: false) == .finish(JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)))
+        #expect(
+            state.next(linger: false)
+                == .finish(JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)))
     }
 
     @Test func aCancelSeenInTheStoreEndsTheRun() {
@@ -172,7 +181,9 @@ import Testing
     }
 
     @Test func aRunThatTakesOverAFinishedLimitEndsAtOnce() {
-        let items = make(counters: JobCounters(discovered: 9, fetched: 5, items: 5)) { $0.limits.maxItems = 5 }
+        let items = make(counters: JobCounters(discovered: 9, fetched: 5, items: 5)) {
+            $0.limits.maxItems = 5
+        }
         #expect(items.end?.reason == .maxItems)
         let failure = make(counters: JobCounters(discovered: 9, failed: 1)) { $0.onFailure = .stop }
         #expect(failure.end?.reason == .firstFailure)

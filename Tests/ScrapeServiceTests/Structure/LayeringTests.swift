@@ -43,9 +43,11 @@ import Testing
                 continue
             }
             for (other, types) in declared where other != room && !mayKnow.contains(other) {
-                let foreign = types.subtracting(declared[room] ?? []).subtracting(mayKnow.flatMap { declared[$0] ?? [] })
+                let foreign = types.subtracting(declared[room] ?? []).subtracting(
+                    mayKnow.flatMap { declared[$0] ?? [] })
                 for file in files {
-                    let named = Set(file.code.matches(of: /[A-Za-z_]\w*/).map { String($0.0) }).intersection(foreign)
+                    let named = Set(file.code.matches(of: /[A-Za-z_]\w*/).map { String($0.0) }).intersection(
+                        foreign)
                     #expect(named.isEmpty, "\(file.path) names \(named.sorted()) of \(other)")
                 }
             }
@@ -54,7 +56,8 @@ import Testing
 
     @Test func eachCLibraryIsImportedInOneFolderOnly() {
         let homes = [
-            "CCurl": "Sources/ScrapeService/Fetching/Curl", "CLibXML": "Sources/ScrapeService/Extraction/LibXML",
+            "CCurl": "Sources/ScrapeService/Fetching/Curl",
+            "CLibXML": "Sources/ScrapeService/Extraction/LibXML",
             "CPostgres": "Sources/ScrapeService/Storage/Postgres",
         ]
         for file in SourceTree.files(under: "Sources") {
@@ -95,7 +98,10 @@ import Testing
                 #expect(!file.imports.contains("HTTPTypes"), "\(file.path) imports HTTPTypes")
             }
             if room != "Storage", room != "Embedded" {
-                let sql = file.lines.first { $0.firstMatch(of: /"(?i)(select .* from |insert into |update \w+ set |delete from )/) != nil }
+                let sql = file.lines.first {
+                    $0.firstMatch(of: /"(?i)(select .* from |insert into |update \w+ set |delete from )/)
+                        != nil
+                }
                 #expect(sql == nil, "\(file.path) holds SQL")
             }
         }

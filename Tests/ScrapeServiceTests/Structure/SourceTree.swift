@@ -20,8 +20,11 @@ struct SourceTree {
 
         var imports: [String] {
             lines.compactMap { line in
-                line.firstMatch(of: /^\s*(?:(?:public|package|internal|private|fileprivate|@testable)\s+)*import\s+(?:struct\s+|class\s+|enum\s+|func\s+)?(\w+)/)
-                    .map { String($0.1) }
+                line.firstMatch(
+                    of:
+                        /^\s*(?:(?:public|package|internal|private|fileprivate|@testable)\s+)*import\s+(?:struct\s+|class\s+|enum\s+|func\s+)?(\w+)/
+                )
+                .map { String($0.1) }
             }
         }
     }
@@ -34,9 +37,13 @@ struct SourceTree {
         let walker = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil)
         var files: [File] = []
         while let url = walker?.nextObject() as? URL {
-            guard url.pathExtension == "swift", let text = try? String(contentsOf: url, encoding: .utf8) else { continue }
+            guard url.pathExtension == "swift", let text = try? String(contentsOf: url, encoding: .utf8)
+            else { continue }
             let path = String(url.path.dropFirst(root.path.count + 1))
-            files.append(File(path: path, lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)))
+            files.append(
+                File(
+                    path: path,
+                    lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)))
         }
         return files.sorted { $0.path < $1.path }
     }
@@ -46,8 +53,9 @@ struct SourceTree {
         var names: Set<String> = []
         for file in files {
             for match in file.code.matches(
-                of: /(?m)^(?:(?:@\w+(?:\([^)]*\))?|public|package|internal|final|indirect|nonisolated)\s+)*(?:class|struct|enum|actor|protocol|typealias)\s+(\w+)/)
-            {
+                of:
+                    /(?m)^(?:(?:@\w+(?:\([^)]*\))?|public|package|internal|final|indirect|nonisolated)\s+)*(?:class|struct|enum|actor|protocol|typealias)\s+(\w+)/
+            ) {
                 names.insert(String(match.1))
             }
         }

@@ -32,7 +32,9 @@ import Testing
     private static func functions(_ file: SourceTree.File) -> [(line: Int, length: Int)] {
         var found: [(line: Int, length: Int)] = []
         for (index, line) in file.lines.enumerated() {
-            guard let match = line.firstMatch(of: /^(\s*)(?:[\w@()]+\s+)*(?:func\s|init[?(<])/), !line.hasSuffix("}") else { continue }
+            guard let match = line.firstMatch(of: /^(\s*)(?:[\w@()]+\s+)*(?:func\s|init[?(<])/),
+                !line.hasSuffix("}")
+            else { continue }
             let closing = match.1 + "}"
             guard let end = file.lines[(index + 1)...].firstIndex(where: { $0 == closing }) else { continue }
             found.append((index + 1, end - index + 1))
@@ -68,11 +70,15 @@ import Testing
 
     @Test func aTestFileMirrorsAFolderOfTheSources() {
         let rooms = Set(sources.map { String($0.folder.dropFirst("Sources/".count)) })
-        let extra: Set<String> = ["ScrapeServiceTests/Structure", "ScrapeServiceTests/Fixtures", "HTTPCoreTests/Fixtures"]
+        let extra: Set<String> = [
+            "ScrapeServiceTests/Structure", "ScrapeServiceTests/Fixtures", "HTTPCoreTests/Fixtures",
+        ]
         for file in SourceTree.files(under: "Tests") {
             let folder = String(file.folder.dropFirst("Tests/".count))
-            let room = folder.replacing("HTTPCoreTests", with: "HTTPCore").replacing("ScrapeServiceTests", with: "ScrapeService")
-            let isMirror = rooms.contains(room) || rooms.contains { $0.hasPrefix(room) } || extra.contains(folder)
+            let room = folder.replacing("HTTPCoreTests", with: "HTTPCore").replacing(
+                "ScrapeServiceTests", with: "ScrapeService")
+            let isMirror =
+                rooms.contains(room) || rooms.contains { $0.hasPrefix(room) } || extra.contains(folder)
             #expect(isMirror, "\(file.path) mirrors no folder")
         }
     }
@@ -81,10 +87,13 @@ import Testing
         let text = try String(contentsOf: SourceTree.root.appending(path: "ARCHITECTURE.md"), encoding: .utf8)
         #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 150)
         for folder in ["HTTPCore", "ScrapeService"] {
-            let rooms = Set(SourceTree.files(under: "Sources/\(folder)").compactMap { file in
-                file.path.split(separator: "/").dropFirst(2).dropLast().first
-            })
-            for room in rooms { #expect(text.contains("`\(room)`") || text.contains("\(room)/"), "the code map lacks \(room)") }
+            let rooms = Set(
+                SourceTree.files(under: "Sources/\(folder)").compactMap { file in
+                    file.path.split(separator: "/").dropFirst(2).dropLast().first
+                })
+            for room in rooms {
+                #expect(text.contains("`\(room)`") || text.contains("\(room)/"), "the code map lacks \(room)")
+            }
         }
     }
 }
