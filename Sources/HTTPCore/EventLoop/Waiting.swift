@@ -55,7 +55,8 @@ extension EventLoop {
         try Task.checkCancellation()
         let waiter = Confining(value: Waiter())
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            try await withCheckedThrowingContinuation {
+                (continuation: CheckedContinuation<Void, any Error>) in
                 execute {
                     let waiter = waiter.value
                     waiter.continuation = continuation
