@@ -71,16 +71,16 @@ def test_a_picture_where_text_was_asked_for_is_not_text(client):
 
 
 def test_css_and_xpath_selectors_take_text_attributes_and_markup(client):
-    body = b"<html><body><div class='a b'><h2>Kop</h2> tekst <a href='/y?q=1#f'>lees</a></div><div class=a></div></body></html>"
-    fields = {"title": "h2", "link": {"css": "a::attr(href)", "type": "url"}, "own": "::text", "xpath": "./a/@href",
-              "number": {"css": "a::attr(href)", "match": "q=(\\d+)", "type": "integer"}}
+    body = b"<html><body><div class='a b'><h2> Kop </h2> tekst <a href='/y?q=1#f'>lees</a></div><div class=a></div></body></html>"
+    fields = {"title": "h2", "link": {"css": "a::attr(href)"}, "own": "h2::text", "xpath": "./a/@href",
+              "links": {"xpath": ".//a/@href", "all": True}, "raw": {"css": "h2::text", "keep_whitespace": True}}
     pages = {"page": {"each": "div.a", "fields": fields}}
     with harness.PlainSite({"/x.html": ("text/html", body)}) as site:
         status, items = scrape(client, site, ["/x.html"], pages)
     assert status["status"] == "completed"
     data = items[0]["data"]
-    assert (data["title"], data["xpath"], data["number"]) == ("Kop", "/y?q=1#f", 1)
-    assert data["link"].startswith(f"{site.origin}/y?q=1")
+    assert (data["title"], data["link"], data["xpath"]) == ("Kop", "/y?q=1#f", "/y?q=1#f")
+    assert (data["own"], data["links"], data["raw"]) == ("Kop", ["/y?q=1#f"], " Kop ")
 
 
 def test_a_page_kind_may_follow_itself(client):
