@@ -52,6 +52,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
+            exclude: ["Words/StopWords/README.md"],
+            resources: [.embedInCode("Words/StopWords"), .embedInCode("API/Contract/openapi.yaml")],
             swiftSettings: strict),
         .executableTarget(
             name: "scrape-service", dependencies: ["ScrapeService"], swiftSettings: strict),
@@ -60,6 +62,10 @@ let package = Package(
         .testTarget(
             name: "ScrapeServiceTests",
             dependencies: ["ScrapeService", "HTTPCore", .product(name: "Yams", package: "Yams")],
+            exclude: ["Words/Fixtures"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",
+            exclude: ["README.md", "run", "count.py"], swiftSettings: strict),
     ]
 )
