@@ -24,7 +24,7 @@ RUN apt-get -q update \
         && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; fi \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
         ca-certificates libcurl4 libpq5 libxml2 $([ "$EMBEDDED_POSTGRES" != 1 ] || echo postgresql) \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin scrape \
     && install -d -o scrape -g scrape -m 0700 /data
 COPY --from=build /out/scrape-service /usr/local/bin/

@@ -333,19 +333,26 @@ class Postgres:
         data = self.directory / "data"
         subprocess.run(as_postgres([str(self.binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust",
                                     "-E", "UTF8", "--locale=C.UTF-8"]), check=True, cwd="/", **NOBODY_ELSE)
-        command = [str(self.binaries / "postgres"), "-D", str(data), "-k", str(self.directory), "-p", str(self.port),
-                   "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
+        return self.start()
+
+    def start(self):
+        command = [str(self.binaries / "postgres"), "-D", str(self.directory / "data"), "-k", str(self.directory),
+                   "-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(as_postgres(command), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self.is_ready, READY_SECONDS, "Postgres accepts connections")
         return self
+
+    def stop(self):
+        """Fast shutdown: connected clients are thrown out."""
+        stop_process(self.process, signal.SIGINT)
 
     def is_ready(self):
         command = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(command, **NOBODY_ELSE).returncode == 0
 
     def __exit__(self, *_):
-        stop_process(self.process, signal.SIGINT)
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -108,14 +108,20 @@ def test_a_database_that_is_up_can_be_used_instead(binary, small_site):
             assert service.stop() == 0
 
 
-def test_readiness_is_503_while_the_database_is_away(binary):
-    with harness.Service(binary) as service:
-        pid = int(next(service.data_directory.rglob("postmaster.pid")).read_text().split()[0])
-        os.kill(pid, harness.signal.SIGINT)
-        harness.wait_until(lambda: service.client.get("/readyz").status == 503, 30, "/readyz says 503")
-        assert service.client.get("/healthz").status == 200
-        answer = service.client.get("/v1/jobs")
-        assert answer.status == 503 and answer.headers["Retry-After"]
+def test_a_job_survives_that_the_database_goes_away_and_comes_back(binary, slow_site):
+    with harness.Postgres() as postgres:
+        with harness.Service(binary, arguments=["--database-url", postgres.url]) as service:
+            job_id = service.client.submit(slow_site.job)
+            harness.wait_until(lambda: service.client.status(job_id)["progress"]["fetched"] > 50, 30, "pages are fetched")
+            postgres.stop()
+            harness.wait_until(lambda: service.client.get("/readyz").status == 503, 30, "/readyz says 503")
+            assert service.client.get("/healthz").status == 200
+            answer = service.client.get("/v1/jobs")
+            assert answer.status == 503 and answer.headers["Retry-After"]
+            postgres.start()
+            harness.wait_until(service.is_ready, 30, "the service is ready again")
+            assert service.client.finished(job_id, 120)["progress"]["items"] == 1200
+            assert service.stop() == 0
 
 
 def test_with_a_key_file_every_job_route_asks_for_a_key(binary, tmp_path, small_site):
