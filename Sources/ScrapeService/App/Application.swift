@@ -49,8 +49,7 @@ struct Application {
 
     /// One line for people and scripts; the log has the rest.
     private func announce(_ address: BindAddress) {
-        print("\(Service.name) \(Service.version) listening on http://\(address)")
-        fflush(stdout)
+        FileHandle.standardOutput.write(Data("\(Service.name) \(Service.version) listening on http://\(address)".utf8 + [0x0A]))
         if configuration.keys.isEmpty { logger.notice("no API key is configured: serving loopback only") }
     }
 
