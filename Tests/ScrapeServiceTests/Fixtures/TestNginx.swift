@@ -11,7 +11,19 @@ final class TestNginx: Sendable {
     let tlsPort: UInt16
     /// Holds the configuration, the logs and the certificate.
     let directory: String
-    private let processID: Int32
+    private let watcher: Watcher
+
+    /// A shell that runs nginx and ends it as soon as `lifeline` closes: also when the tests crash.
+    private struct Watcher {
+        let processID: Int32
+        let lifeline: Int32
+
+        func stop() {
+            close(lifeline)
+            var status: Int32 = 0
+            while waitpid(processID, &status, 0) == -1 && errno == EINTR {}
+        }
+    }
 
     struct DidNotStart: Error { var log: String }
 
@@ -37,8 +49,8 @@ final class TestNginx: Sendable {
             let configuration = Self.configuration(
                 server: server, http: http, tls: tls, directory: directory, ports: ports)
             try configuration.write(toFile: directory + "/nginx.conf", atomically: true, encoding: .utf8)
-            if let processID = try Self.launch(directory: directory, port: ports[0]) {
-                self.processID = processID
+            if let watcher = try Self.launch(directory: directory, port: ports[0]) {
+                self.watcher = watcher
                 port = ports[0]
                 tlsPort = tls ? ports[1] : 0
                 return
@@ -49,9 +61,7 @@ final class TestNginx: Sendable {
 
     /// Ends the process and removes its directory.
     func stop() {
-        kill(processID, SIGTERM)
-        var status: Int32 = 0
-        while waitpid(processID, &status, 0) == -1 && errno == EINTR {}
+        watcher.stop()
         try? FileManager.default.removeItem(atPath: directory)
     }
 
@@ -129,20 +139,30 @@ final class TestNginx: Sendable {
             .replacingOccurrences(of: "{tlsPort}", with: "\(ports[1])")
     }
 
-    /// The process, once it accepts connections; nil where it ended first (another took its port).
-    private static func launch(directory: String, port: UInt16) throws -> Int32? {
-        let arguments = [
-            "/usr/sbin/nginx", "-p", directory, "-c", "\(directory)/nginx.conf", "-e",
-            "\(directory)/error.log",
-        ]
-        let processID = try spawn(arguments)
+    /// A running nginx, once it accepts connections; nil where it ended first (another took its port).
+    private static func launch(directory: String, port: UInt16) throws -> Watcher? {
+        var ends: [Int32] = [0, 0]
+        // Not a pipe: its ends cannot be closed on exec from the start, and another test would inherit them.
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw POSIXError(.EMFILE) }
+        defer { close(ends[0]) }
+        let script = """
+            nginx="/usr/sbin/nginx -p $0 -c $0/nginx.conf -e $0/error.log"
+            exec 3<&0; $nginx </dev/null 3<&- & child=$!
+            (read line <&3; kill $child) & wait $child
+            """
+        let processID = try spawn(["/bin/sh", "-c", script, directory], input: ends[0])
+        let watcher = Watcher(processID: processID, lifeline: ends[1])
         for _ in 0..<maxStartAttempts {
             var status: Int32 = 0
-            if waitpid(processID, &status, WNOHANG) == processID { return nil }
-            if accepts(port) { return processID }
+            if waitpid(processID, &status, WNOHANG) == processID {
+                close(ends[1])
+                return nil
+            }
+            if accepts(port) { return watcher }
             usleep(startPause)
         }
-        kill(processID, SIGKILL)
+        watcher.stop()
         return nil
     }
 
@@ -158,18 +178,27 @@ final class TestNginx: Sendable {
         if status != 0 { throw DidNotStart(log: "openssl made no certificate") }
     }
 
-    /// Standard output and error go nowhere.
-    private static func spawn(_ arguments: [String]) throws -> Int32 {
+    /// Starts a program whose standard input is `input` and whose output goes nowhere.
+    private static func spawn(_ arguments: [String], input: Int32? = nil) throws -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
+        if let input { posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO) }
         for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
             posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
         }
+        // The threads of the Swift runtime block signals, and a child inherits that: it would never see SIGTERM.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
         var processID: pid_t = 0
-        let code = posix_spawn(&processID, arguments[0], &actions, nil, &pointers, environ)
+        let code = posix_spawn(&processID, arguments[0], &actions, &attributes, &pointers, environ)
         guard code == 0 else { throw DidNotStart(log: "\(arguments[0]): \(String(cString: strerror(code)))") }
         return processID
     }
