@@ -79,18 +79,28 @@ struct Command {
     /// Runs it to its end and returns what it printed; any status but 0 is an error that quotes it.
     @discardableResult
     func output(within limit: Duration) throws(EmbeddedPostgresError) -> String {
-        let path = NSTemporaryDirectory() + "/scrape-service-\(UUID().uuidString)"
-        let file = try File.open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        defer { unlink(path) }
-        let pid = try spawn(output: file)
-        guard let status = Self.wait(for: pid, until: .now + limit) else {
-            kill(-pid, SIGKILL)
-            _ = Self.wait(for: pid, until: .now + .seconds(5))
-            throw .timedOut(waitingFor: arguments[0])
+        let pipe = try File.pipe()
+        let pid = try spawn(output: pipe.writing)
+        pipe.writing.close()
+        let deadline = ContinuousClock.now + limit
+        var bytes: [UInt8] = []
+        while true {
+            let status = Self.reap(pid)
+            pipe.reading.drain(into: &bytes)
+            if let status {
+                let text = String(
+                    decoding: bytes.suffix(EmbeddedPostgres.Limits.maxQuotedBytes), as: UTF8.self)
+                if status != 0 {
+                    throw .commandFailed(command: arguments.joined(separator: " "), output: text)
+                }
+                return text
+            }
+            if ContinuousClock.now >= deadline { break }
+            Pause.sleep(.milliseconds(2))
         }
-        let text = File.tail(path)
-        if status != 0 { throw .commandFailed(command: arguments[0], output: text) }
-        return text
+        kill(-pid, SIGKILL)
+        _ = Self.wait(for: pid, until: .now + .seconds(5))
+        throw .timedOut(waitingFor: arguments.joined(separator: " "))
     }
 
     /// The wait status (0: a clean exit), or nil if the child still runs at `deadline`.

@@ -33,14 +33,33 @@ final class File: Sendable {
         return try raised(low, path)
     }
 
+    /// A pipe whose reading end does not block.
+    static func pipe() throws(EmbeddedPostgresError) -> (reading: File, writing: File) {
+        var ends: [Int32] = [-1, -1]
+        try EmbeddedPostgresError.check("pipe", "") { Glibc.pipe(&ends) }
+        let writing = try raised(ends[1], "pipe")
+        let reading = try raised(ends[0], "pipe")
+        _ = fcntl(reading.descriptor, F_SETFL, O_NONBLOCK)
+        return (reading, writing)
+    }
+
     /// What `text` says, to be read once.
     static func holding(_ text: String) throws(EmbeddedPostgresError) -> File {
-        var ends: [Int32] = [-1, -1]
-        try EmbeddedPostgresError.check("pipe", "") { pipe(&ends) }
+        let pipe = try pipe()
         // Far below a pipe's 64 KiB, so this does not block.
-        _ = text.utf8CString.withUnsafeBytes { write(ends[1], $0.baseAddress, $0.count - 1) }
-        _ = Glibc.close(ends[1])
-        return try raised(ends[0], "pipe")
+        _ = text.utf8CString.withUnsafeBytes { write(pipe.writing.descriptor, $0.baseAddress, $0.count - 1) }
+        pipe.writing.close()
+        return pipe.reading
+    }
+
+    /// Appends what is there to read now.
+    func drain(into bytes: inout [UInt8]) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count <= 0 { return }
+            bytes.append(contentsOf: buffer.prefix(count))
+        }
     }
 
     private static func raised(_ low: Int32, _ path: String) throws(EmbeddedPostgresError) -> File {
@@ -51,7 +70,7 @@ final class File: Sendable {
 
     /// The last bytes of a file from `offset` on; empty if it cannot be read.
     static func tail(_ path: String, from offset: Int = 0) -> String {
-        guard let file = try? open(path, O_RDONLY) else { return "" }
+        guard let file = try? open(path, O_RDONLY | O_NONBLOCK) else { return "" }
         let end = Int(lseek(file.descriptor, 0, SEEK_END))
         let start = max(offset, end - EmbeddedPostgres.Limits.maxQuotedBytes)
         guard end > start else { return "" }
@@ -62,7 +81,7 @@ final class File: Sendable {
 
     /// The beginning of a small file; nil if it cannot be read.
     static func text(_ path: String) -> String? {
-        guard let file = try? open(path, O_RDONLY) else { return nil }
+        guard let file = try? open(path, O_RDONLY | O_NONBLOCK) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 16384)
         let count = read(file.descriptor, &bytes, bytes.count)
         return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)

@@ -92,7 +92,7 @@ import Testing
             let busy = try room.spawnQuery(
                 connection, "do $$ declare i bigint := 0; begin loop i := i + 1; end loop; end $$")
             defer { _ = Command.wait(for: busy, until: .now + .seconds(5)) }
-            try await room.wait { room.processes.contains { $0.contains("postgres: postgres scrape") } }
+            try await room.wait { room.processes.contains { $0.contains(" postgres scrape ") } }
             let pid = try #require(room.serverPid)
             kill(pid, SIGKILL)
             try await room.wait { Command.reap(pid) != nil }
@@ -140,8 +140,11 @@ import Testing
     @Test func `a half-made cluster is made again`() async throws {
         try await withRoom { room in
             let service = room.make()
-            try FileManager.default.createDirectory(
-                atPath: room.path + "/postgres/cluster.tmp/base", withIntermediateDirectories: true)
+            try room.write("14\n", to: "postgres/cluster.tmp/base/PG_VERSION")
+            let account = try ServerAccount.current()
+            for name in ["cluster.tmp", "cluster.tmp/base"] {
+                chown(room.path + "/postgres/" + name, account.uid, account.gid)
+            }
             #expect(try room.query(try await service.start(), "select 1") == "1")
             await service.stop()
             #expect(!FileManager.default.fileExists(atPath: room.path + "/postgres/cluster.tmp"))
