@@ -42,7 +42,7 @@ struct BarChart: Sendable {
 
         init(_ rows: [WordCount], width: Double) {
             let room = width * maxLabelShare
-            labels = rows.map { TextWidth.shortened(XMLText.clean($0.word), to: room, fontSize: fontSize) }
+            labels = rows.map { TextWidth.shortened(SVGText.clean($0.word), to: room, fontSize: fontSize) }
             let widest = labels.map { TextWidth.of($0, fontSize: fontSize) }.max() ?? 0
             top = max(rows.first?.count ?? 0, 1)
             left = (margin + widest + 12).rounded(.up)
@@ -60,8 +60,8 @@ struct BarChart: Sendable {
     }
 
     private func head(title: String, rows: [WordCount], height: Double) -> String {
-        let shown = TextWidth.shortened(XMLText.clean(title), to: width - 2 * Self.margin, fontSize: 24)
-        let (title, summary) = (XMLText.escaped(title), XMLText.escaped(Self.summary(rows)))
+        let shown = TextWidth.shortened(SVGText.clean(title), to: width - 2 * Self.margin, fontSize: 24)
+        let (title, summary) = (SVGText.escaped(title), SVGText.escaped(Self.summary(rows)))
         let (w, h, x) = (width.short, height.short, Self.margin.short)
         return """
             <?xml version="1.0" encoding="UTF-8"?>
@@ -70,7 +70,7 @@ struct BarChart: Sendable {
             <title id="chart-title">\(title)</title>
             <desc id="chart-desc">\(summary)</desc>
             <rect width="\(w)" height="\(h)" fill="#fbfbfa"/>
-            <text x="\(x)" y="42" font-size="22" font-weight="600" fill="#1b242c">\(XMLText.escaped(shown))</text>
+            <text x="\(x)" y="42" font-size="22" font-weight="600" fill="#1b242c">\(SVGText.escaped(shown))</text>
             <text x="\(x)" y="66" fill="#5b6770">\(summary)</text>
 
             """
@@ -79,7 +79,7 @@ struct BarChart: Sendable {
     /// What the chart says, for those who cannot see it, and as the line below the title.
     private static func summary(_ rows: [WordCount]) -> String {
         guard let first = rows.first, let last = rows.last else { return "0 words" }
-        let word = TextWidth.shortened(XMLText.clean(first.word), to: 320, fontSize: fontSize)
+        let word = TextWidth.shortened(SVGText.clean(first.word), to: 320, fontSize: fontSize)
         if rows.count == 1 { return "1 word: \u{201C}\(word)\u{201D} with \(first.count.grouped)" }
         return "\(rows.count.grouped) words, from \u{201C}\(word)\u{201D} with \(first.count.grouped)"
             + " down to \(last.count.grouped)"
@@ -100,8 +100,8 @@ struct BarChart: Sendable {
         var svg = "<g fill=\"#1b242c\" text-anchor=\"end\">\n"
         for (index, label) in layout.labels.enumerated() {
             let y = Self.rowTop(index) + Self.rowHeight / 2 + 5
-            svg += "<text x=\"\((layout.left - 8).short)\" y=\"\(y.short)\">\(XMLText.escaped(label))"
-            if label != rows[index].word { svg += "<title>\(XMLText.escaped(rows[index].word))</title>" }
+            svg += "<text x=\"\((layout.left - 8).short)\" y=\"\(y.short)\">\(SVGText.escaped(label))"
+            if label != rows[index].word { svg += "<title>\(SVGText.escaped(rows[index].word))</title>" }
             svg += "</text>\n"
         }
         return svg + "</g>\n"
@@ -113,7 +113,7 @@ struct BarChart: Sendable {
             let y = Self.rowTop(index) + (Self.rowHeight - Self.barHeight) / 2
             svg +=
                 "<rect x=\"\(layout.left.short)\" y=\"\(y.short)\" width=\"\(layout.length(row.count).short)\" "
-            svg += "height=\"\(Self.barHeight.short)\" rx=\"2\"><title>\(XMLText.escaped(row.word)): "
+            svg += "height=\"\(Self.barHeight.short)\" rx=\"2\"><title>\(SVGText.escaped(row.word)): "
             svg += "\(row.count.grouped)</title></rect>\n"
         }
         return svg + "</g>\n"

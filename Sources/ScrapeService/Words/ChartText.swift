@@ -1,5 +1,5 @@
 /// Text as XML 1.0 may hold it.
-enum XMLText {
+enum SVGText {
     /// `text` without what XML forbids (control characters, U+FFFE, U+FFFF) and without direction overrides,
     /// which would turn the neighbouring text round.
     static func clean(_ text: String) -> String {

@@ -1,0 +1,129 @@
+public import HTTPTypes
+
+/// Finds a request's handler by method and path, such as `/v1/jobs/{id}/cancel`. A literal segment wins over a parameter.
+public struct Router: Responder {
+    public typealias Handler = @Sendable (Request) async throws -> Response
+
+    /// One place in the tree of path segments.
+    private struct Node {
+        var literals: [(segment: String, node: Int)] = []
+        var parameter: Int?
+        var endpoints: [Endpoint] = []
+    }
+
+    private struct Endpoint {
+        let method: HTTPRequest.Method
+        let parameterNames: [String]
+        let handler: Handler
+    }
+
+    public private(set) var routes: [(method: HTTPRequest.Method, pattern: String)] = []
+    private var nodes = [Node()]
+
+    public init() {}
+
+    /// Adds a route. A pattern that does not begin with "/", or a route that is there already, is a programmer's error.
+    public mutating func on(
+        _ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler
+    ) {
+        precondition(pattern.hasPrefix("/"), "the pattern \(pattern) does not begin with /")
+        var node = 0
+        var names: [String] = []
+        for segment in pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+            if segment.hasPrefix("{"), segment.hasSuffix("}") {
+                names.append(String(segment.dropFirst().dropLast()))
+                node = parameterChild(of: node)
+            } else {
+                node = literalChild(of: node, String(segment))
+            }
+        }
+        precondition(
+            !nodes[node].endpoints.contains { $0.method == method }, "\(method) \(pattern) is there already")
+        nodes[node].endpoints.append(Endpoint(method: method, parameterNames: names, handler: handler))
+        routes.append((method, pattern))
+    }
+
+    private mutating func literalChild(of parent: Int, _ segment: String) -> Int {
+        if let known = nodes[parent].literals.first(where: { $0.segment == segment }) { return known.node }
+        nodes.append(Node())
+        nodes[parent].literals.append((segment, nodes.count - 1))
+        return nodes.count - 1
+    }
+
+    private mutating func parameterChild(of parent: Int) -> Int {
+        if let known = nodes[parent].parameter { return known }
+        nodes.append(Node())
+        nodes[parent].parameter = nodes.count - 1
+        return nodes.count - 1
+    }
+
+    /// The handler's answer. Throws 404 for an unknown path, 405 with `Allow` for a method it does not have
+    /// (RFC 9110, section 15.5.6), 400 for a path parameter with malformed escapes.
+    public func respond(to request: Request) async throws -> Response {
+        if request.path == "*" {
+            guard request.method == .options else {
+                throw HTTPError(.badRequest, "Only OPTIONS has the target *.")
+            }
+            return Self.options(Set(routes.map(\.method)))
+        }
+        let segments = request.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        var allowed: Set<HTTPRequest.Method> = []
+        if let match = find(request.method, segments[...], at: 0, values: [], &allowed) {
+            guard !match.values.isEmpty else { return try await match.endpoint.handler(request) }
+            var request = request
+            for (name, value) in zip(match.endpoint.parameterNames, match.values) {
+                guard let decoded = PercentEncoding.decodeStrictly(value) else {
+                    throw HTTPError(.badRequest, "The path has a malformed percent-escape.")
+                }
+                request.parameters[name] = decoded
+            }
+            return try await match.endpoint.handler(request)
+        }
+        if allowed.isEmpty { throw HTTPError(.notFound, "There is nothing at this path.") }
+        if request.method == .options { return Self.options(allowed) }
+        throw HTTPError(
+            .methodNotAllowed, "This path does not have the method \(request.method).",
+            headers: [.allow: Self.allow(allowed)])
+    }
+
+    private typealias Match = (endpoint: Endpoint, values: [Substring])
+
+    /// Depth first, literals before parameters; collects the methods of the endpoints it passes over.
+    private func find(
+        _ method: HTTPRequest.Method, _ segments: ArraySlice<Substring>, at index: Int, values: [Substring],
+        _ allowed: inout Set<HTTPRequest.Method>
+    ) -> Match? {
+        let node = nodes[index]
+        guard let segment = segments.first else {
+            let exact = node.endpoints.first { $0.method == method }
+            let other = method == .head ? node.endpoints.first { $0.method == .get } : nil
+            if let endpoint = exact ?? other { return (endpoint, values) }
+            allowed.formUnion(node.endpoints.map(\.method))
+            return nil
+        }
+        let rest = segments.dropFirst()
+        if let literal = node.literals.first(where: { Self.matches($0.segment, segment) }),
+            let match = find(method, rest, at: literal.node, values: values, &allowed)
+        {
+            return match
+        }
+        guard let parameter = node.parameter, !segment.isEmpty else { return nil }
+        return find(method, rest, at: parameter, values: values + [segment], &allowed)
+    }
+
+    /// Equal as they are, or after percent-decoding (RFC 3986, section 6.2.2.2).
+    private static func matches(_ literal: String, _ segment: Substring) -> Bool {
+        if literal == segment { return true }
+        return segment.utf8.contains(UInt8(ascii: "%")) && PercentEncoding.decodeStrictly(segment) == literal
+    }
+
+    private static func options(_ methods: Set<HTTPRequest.Method>) -> Response {
+        Response(status: .noContent, headers: [.allow: allow(methods)])
+    }
+
+    private static func allow(_ methods: Set<HTTPRequest.Method>) -> String {
+        var methods = methods.union([.options])
+        if methods.contains(.get) { methods.insert(.head) }
+        return methods.map(\.rawValue).sorted().joined(separator: ", ")
+    }
+}
