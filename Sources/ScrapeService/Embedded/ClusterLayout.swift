@@ -81,7 +81,7 @@ struct ClusterLayout: Hashable, Sendable {
     }
 
     private static func canPass(_ path: String, _ account: ServerAccount) -> Bool {
-        let test = Command(account.command(["/usr/bin/test", "-x", path]))
+        let test = ChildCommand(account.command(["/usr/bin/test", "-x", path]))
         return (try? test.output(within: .seconds(10))) != nil
     }
 

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// A descriptor that is closed once, and never inherited by a child unless handed to it.
-final class File: Sendable {
+final class OpenFile: Sendable {
     private let open: Mutex<Int32>
 
     private init(_ descriptor: Int32) {
@@ -26,7 +26,7 @@ final class File: Sendable {
     /// Opens without following a symbolic link at the end of `path`.
     static func open(
         _ path: String, _ flags: Int32, mode: mode_t = 0
-    ) throws(EmbeddedPostgresError) -> File {
+    ) throws(EmbeddedPostgresError) -> OpenFile {
         let low = try EmbeddedPostgresError.check("open", path) {
             Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode)
         }
@@ -34,7 +34,7 @@ final class File: Sendable {
     }
 
     /// A pipe whose reading end does not block.
-    static func pipe() throws(EmbeddedPostgresError) -> (reading: File, writing: File) {
+    static func pipe() throws(EmbeddedPostgresError) -> (reading: OpenFile, writing: OpenFile) {
         var ends: [Int32] = [-1, -1]
         try EmbeddedPostgresError.check("pipe", "") { Glibc.pipe(&ends) }
         let writing = try raised(ends[1], "pipe")
@@ -44,7 +44,7 @@ final class File: Sendable {
     }
 
     /// What `text` says, to be read once.
-    static func holding(_ text: String) throws(EmbeddedPostgresError) -> File {
+    static func holding(_ text: String) throws(EmbeddedPostgresError) -> OpenFile {
         let pipe = try pipe()
         // Far below a pipe's 64 KiB, so this does not block.
         _ = text.utf8CString.withUnsafeBytes { write(pipe.writing.descriptor, $0.baseAddress, $0.count - 1) }
@@ -62,9 +62,9 @@ final class File: Sendable {
         }
     }
 
-    private static func raised(_ low: Int32, _ path: String) throws(EmbeddedPostgresError) -> File {
+    private static func raised(_ low: Int32, _ path: String) throws(EmbeddedPostgresError) -> OpenFile {
         defer { _ = Glibc.close(low) }
-        return File(
+        return OpenFile(
             try EmbeddedPostgresError.check("fcntl", path) { fcntl(low, F_DUPFD_CLOEXEC, lowestDescriptor) })
     }
 
