@@ -56,7 +56,8 @@ let package = Package(
         .executableTarget(
             name: "scrape-service", dependencies: ["ScrapeService"], swiftSettings: strict),
         .executableTarget(
-            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict),
+            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict
+        ),
         .executableTarget(
             name: "HelloServer",
             dependencies: [
@@ -67,7 +68,7 @@ let package = Package(
         .testTarget(
             name: "HTTPCoreTests",
             dependencies: [
-                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "HTTPCore", "EchoServer", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
