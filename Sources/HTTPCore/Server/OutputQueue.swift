@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Bytes on their way to a socket: small ones copied together, large ones kept as they are.

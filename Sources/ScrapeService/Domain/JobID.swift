@@ -1,19 +1,19 @@
 import Foundation
 
 /// A job's public name: a UUID version 7 (RFC 9562 §5.7), so ids sort by creation time.
-public struct JobID: Hashable, Sendable, CustomStringConvertible {
-    public let uuid: UUID
+struct JobID: Hashable, Sendable, CustomStringConvertible {
+    let uuid: UUID
 
-    public init(uuid: UUID) { self.uuid = uuid }
+    init(uuid: UUID) { self.uuid = uuid }
 
     /// Nil unless `text` is a UUID in its canonical 36-character form.
-    public init?(_ text: String) {
+    init?(_ text: String) {
         guard text.utf8.count == 36, let uuid = UUID(uuidString: text) else { return nil }
         self.uuid = uuid
     }
 
     /// A new id for `now`: 48 bits of Unix milliseconds, then random bits.
-    public static func make(now: Date = Date()) -> JobID {
+    static func make(now: Date = Date()) -> JobID {
         let milliseconds = UInt64(max(0, now.timeIntervalSince1970 * 1000))
         var bytes = UUID().uuid
         bytes.0 = UInt8(truncatingIfNeeded: milliseconds >> 40)
@@ -26,5 +26,5 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible {
         return JobID(uuid: UUID(uuid: bytes))
     }
 
-    public var description: String { uuid.uuidString.lowercased() }
+    var description: String { uuid.uuidString.lowercased() }
 }

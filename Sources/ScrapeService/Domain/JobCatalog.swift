@@ -1,0 +1,108 @@
+import Foundation
+
+/// A job about to be accepted.
+struct NewJob: Sendable {
+    var id: JobID
+    /// The API key it belongs to: other keys do not see it.
+    var owner: String
+    var spec: JobSpec
+    var start: StartPages
+    var idempotency: Idempotency?
+
+    struct Idempotency: Hashable, Sendable {
+        var key: String
+        /// SHA-256 of the request body.
+        var fingerprint: [UInt8]
+    }
+}
+
+enum Acceptance: Sendable {
+    case created(JobSnapshot)
+    /// The same key with the same body came before: that job.
+    case replayed(JobSnapshot)
+    /// The same key came before with another body.
+    case keyReused
+}
+
+/// How far a reader has come: the last number seen in each shard (items' `seq`, pages' id). Numbers of a shard are
+/// given in commit order by the one process that holds its lease, so nothing appears behind a position.
+struct Position: Hashable, Sendable {
+    var shards: [Int64] = []
+
+    subscript(shard: Int) -> Int64 {
+        get { shard < shards.count ? shards[shard] : 0 }
+        set {
+            while shards.count <= shard { shards.append(0) }
+            shards[shard] = newValue
+        }
+    }
+}
+
+struct Slice<Element: Sendable>: Sendable {
+    var elements: [Element]
+    /// Where the next read goes on.
+    var position: Position
+    /// Whether more were there at this read.
+    var hasMore: Bool
+}
+
+struct Item: Sendable {
+    var seq: Int64
+    var url: String
+    var kind: String
+    var scrapedAt: Date
+    var data: ItemData
+}
+
+struct JobFilter: Sendable {
+    var state: JobState?
+    var name: String?
+    var createdAfter: Date?
+}
+
+/// Where a list of jobs goes on: newest first, by creation then id.
+struct JobListPosition: Hashable, Sendable {
+    var id: JobID
+}
+
+enum Deletion: Sendable {
+    case deleted, notFound, notTerminal
+}
+
+enum Cancellation: Sendable {
+    /// Cancelling now, or already: repeating it is harmless.
+    case accepted(JobSnapshot)
+    case notFound
+    /// Over already, otherwise than by cancelling.
+    case forbidden(JobSnapshot)
+}
+
+/// What the API asks of the store. `owner` nil sees every job.
+/// Throws ``StoreError`` only.
+protocol JobCatalog: Sendable {
+    /// Job, start pages and idempotency key commit together: once this returns, a power cut loses nothing.
+    func accept(_ job: NewJob) async throws -> Acceptance
+    func snapshot(of id: JobID, owner: String?) async throws -> JobSnapshot?
+    func spec(of id: JobID, owner: String?) async throws -> JobSpec?
+    /// Newest first; ids are UUIDv7, so the order is the ids'.
+    func jobs(_ filter: JobFilter, owner: String?, after: JobListPosition?, limit: Int) async throws
+        -> [JobSnapshot]
+    /// In commit order; ownership is checked by `snapshot` or `spec` before.
+    func items(of id: JobID, after: Position, limit: Int) async throws -> Slice<Item>
+    /// The ledger, in order of discovery; a page still in the frontier is `queued`.
+    func pages(of id: JobID, status: PageStatus?, after: Position, limit: Int) async throws -> Slice<
+        LedgerEntry
+    >
+    func cancel(_ id: JobID, owner: String?) async throws -> Cancellation
+    func delete(_ id: JobID, owner: String?) async throws -> Deletion
+    /// Throws unless the database answers and is migrated.
+    func checkReady() async throws
+}
+
+/// Why the store did not do it.
+enum StoreError: Error, Sendable {
+    /// No connection, or lost in mid-statement: try again later, nothing was lost. The text is for the log.
+    case unavailable(String)
+    /// A statement failed: a bug or a full disk. The text is for the log.
+    case failed(String)
+}

@@ -1,0 +1,115 @@
+/// What a client asked for, validated: the domain's form of `POST /v1/jobs`.
+///
+/// Codable for storage only; the contract's JSON is read and written in `API`.
+struct JobSpec: Hashable, Sendable, Codable {
+    var name: String?
+    var start: [StartEntry]
+    /// In the job's order; names are unique.
+    var pages: [PageKind]
+    var fetch = FetchPolicy()
+    var politeness = Politeness()
+    var limits = JobLimits()
+    var onFailure = FailurePolicy.continue
+
+    func page(named name: String) -> PageKind? { pages.first { $0.name == name } }
+
+    /// Every field name of every page kind, in the job's order, each once: the columns of a CSV.
+    var fieldNames: [String] {
+        var seen: Set<String> = []
+        return pages.flatMap(\.fields).map(\.name).filter { seen.insert($0).inserted }
+    }
+}
+
+/// A URL template and the values of its variables; without variables, one URL.
+struct StartEntry: Hashable, Sendable, Codable {
+    var template: URLTemplate
+    /// The page kind of what it fetches.
+    var kind: String
+}
+
+/// A kind of page: which links it follows and which items it yields.
+struct PageKind: Hashable, Sendable, Codable {
+    var name: String
+    var follow: [FollowRule] = []
+    /// One item a match; without it the page is one item.
+    var each: Selector?
+    /// In the job's order; a kind without fields yields no items.
+    var fields: [Field] = []
+}
+
+struct FollowRule: Hashable, Sendable, Codable {
+    var links: Selector
+    /// The page kind the links lead to.
+    var kind: String
+    var sameHost = false
+}
+
+struct Field: Hashable, Sendable, Codable {
+    var name: String
+    var selector: Selector
+    /// Every match as an array, instead of the first.
+    var all = false
+    /// Keeps Unicode white space at both ends of the text.
+    var keepWhitespace = false
+}
+
+/// A selector as the client wrote it; `Extraction` compiles it.
+struct Selector: Hashable, Sendable, Codable {
+    enum Language: String, Sendable, Codable {
+        case css, xpath
+    }
+
+    var language: Language
+    var source: String
+}
+
+/// How a job fetches. Defaults are the contract's.
+struct FetchPolicy: Hashable, Sendable, Codable {
+    static let concurrencyRange = 1...1000
+    static let maxRetries = 20
+    static let maxRedirects = 50
+    static let maxTimeoutSeconds = 3600.0
+
+    /// The job's semaphore: fetches in flight at once.
+    var concurrency = 64
+    var timeoutSeconds = 30.0
+    var connectTimeoutSeconds = 10.0
+    /// Further attempts after a network error, 408, 429 or 5xx.
+    var retries = 2
+    var redirects = 10
+    /// Nil: the service's own.
+    var userAgent: String?
+    var headers: [HeaderField] = []
+}
+
+struct HeaderField: Hashable, Sendable, Codable {
+    var name: String
+    var value: String
+}
+
+struct Politeness: Hashable, Sendable, Codable {
+    /// Fetches in flight to one origin, over all jobs of this process.
+    var perHostConcurrency = 8
+}
+
+/// Where a job ends at the latest. Nil: no such limit.
+struct JobLimits: Hashable, Sendable, Codable {
+    static let defaultMaxPageBytes = 10 * 1024 * 1024
+
+    /// Pages attempted (fetched or failed); exact.
+    var maxPages: Int?
+    /// Items committed; exact.
+    var maxItems: Int?
+    /// Since the job started, by the database's clock.
+    var maxDurationSeconds: Double?
+    /// Links followed from a start page (which has depth 0).
+    var maxDepth: Int?
+    /// A longer page fails with `too_large`; counted after decompression.
+    var maxPageBytes = Self.defaultMaxPageBytes
+}
+
+enum FailurePolicy: String, Sendable, Codable {
+    case `continue`
+    /// The first page that fails for good ends the job as failed.
+    case stop
+}

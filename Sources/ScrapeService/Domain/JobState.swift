@@ -1,0 +1,88 @@
+import Foundation
+
+/// `queued → running → (cancelling →) completed | failed | cancelled`.
+enum JobState: String, Sendable, CaseIterable, Codable {
+    case queued, running, paused, cancelling, completed, failed, cancelled
+
+    var isTerminal: Bool {
+        switch self {
+        case .completed, .failed, .cancelled: true
+        case .queued, .running, .paused, .cancelling: false
+        }
+    }
+}
+
+/// Why a job ended; a closed list.
+enum StopReason: String, Sendable, CaseIterable {
+    case finished
+    case maxPages = "max_pages"
+    case maxItems = "max_items"
+    case maxDuration = "max_duration"
+    case firstFailure = "first_failure"
+    case cancelled
+    case startFailed = "start_failed"
+    case internalError = "internal_error"
+}
+
+/// What a completed job is worth.
+enum Outcome: String, Sendable {
+    case ok, partial, empty
+}
+
+/// How a job ends: decided by the engine, written by the store.
+struct JobEnd: Hashable, Sendable {
+    var state: JobState
+    var reason: StopReason
+    var outcome: Outcome?
+    /// What the pages still in the frontier are skipped with; nil: the frontier must be empty.
+    var skipRest: SkipReason?
+    /// For the log and the operator; never shown to clients.
+    var error: String?
+}
+
+/// Counted in the transaction that changes the rows, so `discovered = queued + in flight + fetched + failed + skipped` always.
+struct JobCounters: Hashable, Sendable {
+    var discovered = 0
+    var fetched = 0
+    var failed = 0
+    var skipped = 0
+    /// Attempts that failed and were put back.
+    var retries = 0
+    var items = 0
+    var bytes = 0
+    /// Start pages fetched: a job that ends with none has failed.
+    var startFetched = 0
+
+    /// Pages still in the frontier, in flight or not.
+    var remaining: Int { discovered - fetched - failed - skipped }
+}
+
+/// What the running engine knows and rows do not: published with each batch.
+struct JobGauges: Hashable, Sendable {
+    var inFlight = 0
+    var pagesPerSecond = 0.0
+    var itemsPerSecond = 0.0
+}
+
+/// A job as a status read sees it, in one consistent read.
+struct JobSnapshot: Sendable {
+    var id: JobID
+    var name: String?
+    var state: JobState
+    var stopReason: StopReason?
+    var outcome: Outcome?
+    var createdAt: Date
+    var startedAt: Date?
+    var finishedAt: Date?
+    var counters: JobCounters
+    var gauges: JobGauges
+    /// Most frequent first.
+    var failures: [FailureCount]
+    /// Grows with every change of the job: the status's entity tag.
+    var version: Int64
+
+    struct FailureCount: Hashable, Sendable {
+        var code: String
+        var count: Int
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+
+/// A page a job has found and will fetch once: a start page, or a link of the page that is being settled.
+struct DiscoveredPage: Hashable, Sendable {
+    var kind: String
+    var url: WebURL
+}
+
+/// A page of the frontier: its row exists exactly as long as the page is not settled.
+struct QueuedPage: Hashable, Sendable {
+    /// Grows in the order of discovery within a shard.
+    var id: Int64
+    var kind: String
+    var url: WebURL
+    /// Links followed from a start page.
+    var depth: Int
+    /// Failed attempts so far.
+    var attempt: Int
+}
+
+/// What one attempt at a page came to. A batch of these is one transaction.
+struct PageSettlement: Sendable {
+    enum Result: Sendable {
+        /// Done: its items and the links it leads to, already resolved and canonical.
+        case fetched(items: [ItemData], links: [DiscoveredPage])
+        case failed(FailureCode)
+        case skipped(SkipReason)
+        /// Stays in the frontier with one attempt more, not before `after` from now.
+        case retry(FailureCode, after: Duration)
+    }
+
+    var page: QueuedPage
+    var result: Result
+    var httpStatus: Int?
+    /// Body bytes after decompression.
+    var bytes = 0
+    var seconds = 0.0
+    /// What happened, for a person; names no address and no path of this machine.
+    var detail: String?
+}
+
+/// One item's fields as the text of a JSON object, keys in the job's order, free of NUL.
+struct ItemData: Hashable, Sendable {
+    var json: String
+}
+
+/// Why a page failed for good (contract: codes of the ledger).
+enum FailureCode: Hashable, Sendable {
+    case http(Int)
+    case dnsFailed, connectFailed, tlsFailed, timeout, connectionLost, tooLarge, tooManyRedirects
+    case urlBlocked, notText, notJSON, internalError
+
+    var text: String {
+        switch self {
+        case .http(let status): "http_\(status)"
+        case .dnsFailed: "dns_failed"
+        case .connectFailed: "connect_failed"
+        case .tlsFailed: "tls_failed"
+        case .timeout: "timeout"
+        case .connectionLost: "connection_lost"
+        case .tooLarge: "too_large"
+        case .tooManyRedirects: "too_many_redirects"
+        case .urlBlocked: "url_blocked"
+        case .notText: "not_text"
+        case .notJSON: "not_json"
+        case .internalError: "internal_error"
+        }
+    }
+
+    /// Worth another attempt: network errors, 408, 429 and 5xx (contract: `fetch.retries`).
+    var isTransient: Bool {
+        switch self {
+        case .http(let status): status == 408 || status == 429 || (500...599).contains(status)
+        case .dnsFailed, .connectFailed, .tlsFailed, .timeout, .connectionLost: true
+        case .tooLarge, .tooManyRedirects, .urlBlocked, .notText, .notJSON, .internalError: false
+        }
+    }
+}
+
+/// Why a page was never fetched.
+enum SkipReason: String, Sendable {
+    case robots
+    case maxPages = "max_pages"
+    case maxItems = "max_items"
+    case maxDepth = "max_depth"
+    case maxDuration = "max_duration"
+    case firstFailure = "first_failure"
+    case cancelled
+    /// The job ended as failed for a reason of the service's own.
+    case internalError = "internal_error"
+}
+
+enum PageStatus: String, Sendable, CaseIterable {
+    case queued, fetched, failed, skipped
+}
+
+/// One row of the ledger: what became of one URL.
+struct LedgerEntry: Sendable {
+    var url: String
+    var kind: String
+    var status: PageStatus
+    var attempts: Int
+    var httpStatus: Int?
+    /// A ``FailureCode`` or ``SkipReason``.
+    var error: String?
+    var bytes: Int?
+    var seconds: Double?
+    var fetchedAt: Date?
+}

@@ -1,0 +1,38 @@
+/// One GET, redirects included.
+struct FetchRequest: Sendable {
+    var url: WebURL
+    var timeout: Duration
+    var connectTimeout: Duration
+    var maxRedirects: Int
+    /// Counted after decompression, while the body streams in.
+    var maxBodyBytes: Int
+    var userAgent: String
+    var headers: [HeaderField] = []
+}
+
+/// What a server answered, whatever its status.
+struct FetchResponse: Sendable {
+    var status: Int
+    /// After redirects: what links resolve against.
+    var finalURL: String
+    /// The `Content-Type` field, whole.
+    var contentType: String?
+    /// The `Retry-After` field, whole (RFC 9110 §10.2.3).
+    var retryAfter: String?
+    var body: [UInt8]
+    var seconds: Double
+}
+
+/// A fetch without an answer.
+struct FetchFailure: Error, Sendable {
+    var code: FailureCode
+    /// For the ledger: names no address.
+    var detail: String
+    var seconds: Double
+}
+
+/// Fetches pages; as many at once as the caller asks. Cancelling the task ends the transfer.
+protocol PageFetcher: Sendable {
+    /// Throws ``FetchFailure`` or `CancellationError`.
+    func fetch(_ request: FetchRequest) async throws -> FetchResponse
+}

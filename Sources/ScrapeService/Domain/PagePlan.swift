@@ -1,0 +1,44 @@
+/// A page kind's selectors, compiled once a job: bytes in, items and links out. Called from many threads at once.
+protocol PagePlan: Sendable {
+    /// Throws ``ExtractionError``; bad markup is no error.
+    func extract(_ document: PageDocument) throws -> Extraction
+}
+
+protocol PageCompiler: Sendable {
+    /// Throws ``SelectorError`` where `selector` does not parse.
+    func check(_ selector: Selector) throws
+    /// Throws ``SelectorError`` for the first selector that does not parse.
+    func compile(_ kind: PageKind) throws -> any PagePlan
+}
+
+struct PageDocument: Sendable {
+    var body: [UInt8]
+    /// The `Content-Type` field, whole: it may name the encoding.
+    var contentType: String?
+}
+
+struct Extraction: Sendable {
+    /// One value a field, in the kind's order; nil where nothing matched. Every item has at least one value.
+    var items: [[FieldValue?]] = []
+    /// As written in the page, one list a follow rule, in the kind's order.
+    var links: [[String]] = []
+    /// The first `<base href>`, as written.
+    var base: String?
+}
+
+enum FieldValue: Hashable, Sendable {
+    case text(String)
+    case texts([String])
+}
+
+/// A selector that does not parse: what is wrong, and at which character of the source (from 0) where that is known.
+struct SelectorError: Error, Hashable, Sendable {
+    var message: String
+    var offset: Int?
+}
+
+enum ExtractionError: Error, Hashable, Sendable {
+    /// The body is no text: its type or its bytes say so.
+    case notText
+    case failed(String)
+}

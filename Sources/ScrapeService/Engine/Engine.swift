@@ -1,0 +1,145 @@
+import Foundation
+import HTTPCore
+import Logging
+
+/// Claims jobs that nobody works on and runs each as a detached task, as long as this replica's heartbeat lives.
+actor Engine {
+    struct Limits: Sendable {
+        /// Jobs run at once in this process; more wait in the store. Each costs a window of its frontier.
+        var maxRunningJobs = 64
+        /// A replica that has not been heard of for so long is dead, and its jobs move on.
+        var leaseTTL = Duration.seconds(10)
+        /// Trust in the own lease ends this long before the database's: clocks run, packets stand.
+        var leaseMargin = Duration.seconds(2)
+        /// How often the store is asked for work that no signal told of.
+        var pollInterval = Duration.seconds(1)
+    }
+
+    private let context: EngineContext
+    private let limits: Limits
+    private let wake: Signal
+    private var replica = ReplicaID()
+    private var runs: [Int64: Running] = [:]
+    private var nextRun: Int64 = 0
+    private var loops: [Task<Void, Never>] = []
+    private var leaseIsTrustedUntil = ContinuousClock.now
+    private var stopping = false
+
+    private struct Running {
+        var run: JobRun
+        var task: Task<Void, Never>
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+
+    init(_ context: EngineContext, limits: Limits = Limits()) {
+        self.context = context
+        self.limits = limits
+        wake = Signal(loop: context.loop)
+    }
+
+    /// Begins to claim and run jobs. Does not wait for the store: it may come later.
+    func start() {
+        guard loops.isEmpty, !stopping else { return }
+        context.signals.subscribe(wake)
+        loops = [
+            Task { await self.heartbeats() },
+            Task { await self.claims() },
+        ]
+    }
+
+    /// Stops fetching, settles what is fetched, gives all leases back. Twice, or before `start`, is fine.
+    func stop() async {
+        guard !stopping else { return }
+        stopping = true
+        context.signals.unsubscribe(wake)
+        for loop in loops { loop.cancel() }
+        wake.notify()
+        let running = runs.values
+        for job in running { await job.run.stop() }
+        for job in running { await job.task.value }
+        for loop in loops { await loop.value }
+        do {
+            try await context.store.retire(replica)
+        } catch {
+            context.logger.warning("leases are left to expire", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    // MARK: The heartbeat
+
+    private func heartbeats() async {
+        while !stopping {
+            await beat()
+            try? await context.loop.sleep(for: limits.leaseTTL / 3)
+        }
+    }
+
+    /// The lease is trusted from the moment the heartbeat was sent, by this machine's monotonic clock.
+    private func beat() async {
+        let sent = ContinuousClock.now
+        do {
+            if try await context.store.heartbeat(replica, ttl: limits.leaseTTL) {
+                let first = leaseIsTrustedUntil < sent
+                leaseIsTrustedUntil = sent + limits.leaseTTL - limits.leaseMargin
+                if first { wake.notify() }
+                return
+            }
+            context.logger.warning("this replica was declared dead: its jobs are others' now")
+            await abandonAll()
+        } catch {
+            context.logger.warning("no heartbeat", metadata: ["cause": "\(error)"])
+            if ContinuousClock.now > leaseIsTrustedUntil { await abandonAll() }
+        }
+    }
+
+    /// All leases are lost: stop every run, go on as a new replica.
+    private func abandonAll() async {
+        for job in runs.values { await job.run.abort() }
+        replica = ReplicaID()
+    }
+
+    // MARK: Claiming
+
+    private func claims() async {
+        while !stopping {
+            let claimed = await claimOne()
+            if !claimed {
+                // Jitter keeps replicas that started together from asking together.
+                await wake.wait(atMost: limits.pollInterval * .random(in: 0.75...1.25))
+                for job in runs.values { await job.run.look() }
+            }
+        }
+    }
+
+    private func claimOne() async -> Bool {
+        guard !stopping, runs.count < limits.maxRunningJobs, ContinuousClock.now < leaseIsTrustedUntil else {
+            return false
+        }
+        do {
+            guard let lease = try await context.store.claim(for: replica) else { return false }
+            run(lease)
+            return true
+        } catch {
+            context.logger.warning("no claim", metadata: ["cause": "\(error)"])
+            return false
+        }
+    }
+
+    private func run(_ lease: JobLease) {
+        let run = JobRun(lease, context)
+        nextRun += 1
+        let number = nextRun
+        context.signals.changed(lease.job)
+        let task = Task.detached {
+            await run.run()
+            await self.ended(number)
+        }
+        runs[number] = Running(run: run, task: task)
+    }
+
+    private func ended(_ number: Int64) {
+        runs[number] = nil
+        wake.notify()
+    }
+}

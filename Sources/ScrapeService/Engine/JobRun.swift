@@ -1,0 +1,407 @@
+import Foundation
+import HTTPCore
+import Logging
+
+/// What every run of this process shares.
+struct EngineContext: Sendable {
+    var loop: EventLoop
+    var store: any WorkStore
+    var fetcher: any PageFetcher
+    var compiler: any PageCompiler
+    var urls: any URLParsing
+    var hosts: HostLimiter
+    var workers: WorkerPool
+    var signals: JobSignals
+    /// Sent where the job names none.
+    var userAgent: String
+    var logger: Logger
+}
+
+/// One job being worked on under one lease: acts on what ``JobRunState`` decides, until the job is over, the lease is
+/// lost, or the process stops.
+///
+/// One task reads the frontier and settles batches; each page is a child task of it. Memory holds a bounded window of
+/// the frontier, so a job's size costs nothing.
+actor JobRun {
+    /// A batch smaller than full waits this long for more pages to share its commit.
+    private static let linger = Duration.milliseconds(10)
+    /// How often gauges are published while nothing is settled: what a status read shows is at most this old.
+    private static let gaugeInterval = Duration.milliseconds(250)
+    /// How often an idle run asks the store whether the job was cancelled elsewhere.
+    private static let pollInterval = Duration.seconds(1)
+    /// Pause before the store is tried again after it failed.
+    private static let storeBackoff = Duration.milliseconds(500)
+
+    private let context: EngineContext
+    private let lease: JobLease
+    private let permits: AsyncSemaphore
+    private let signal: Signal
+    private let logger: Logger
+    private var work: [String: PageWork] = [:]
+    private var state: JobRunState
+    private var meter = RateMeter()
+    private var inFlight = 0
+    private var published = JobGauges()
+    private var publishedAt = ContinuousClock.now
+    private var nextRetry: ContinuousClock.Instant?
+    private var firstUnsettled: ContinuousClock.Instant?
+    private var stopping = false
+    private var aborted = false
+    private var mustPublish = false
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+
+    init(_ lease: JobLease, _ context: EngineContext) {
+        self.lease = lease
+        self.context = context
+        permits = AsyncSemaphore(permits: lease.spec.fetch.concurrency)
+        signal = Signal(loop: context.loop)
+        state = JobRunState(lease: lease)
+        var logger = context.logger
+        logger[metadataKey: "job_id"] = "\(lease.job)"
+        logger[metadataKey: "shard"] = "\(lease.shard)"
+        self.logger = logger
+    }
+
+    /// Works until the job is over or the lease is gone. Never throws: what goes wrong is in the ledger and the log.
+    func run() async {
+        logger.info("job run begins", metadata: ["epoch": "\(lease.epoch)"])
+        compilePlans()
+        let deadline = scheduleDeadline()
+        defer { deadline?.cancel() }
+        await withDiscardingTaskGroup { group in
+            while await step(in: &group) {}
+            group.cancelAll()
+        }
+        logger.info("job run ends")
+    }
+
+    /// Stops fetching, settles what is fetched, gives the lease back. ``run()`` returns soon after.
+    func stop() {
+        stopping = true
+        signal.notify()
+    }
+
+    /// The lease is lost: stop at once, write nothing more.
+    func abort() {
+        aborted = true
+        stop()
+    }
+
+    /// Something about the job changed elsewhere in this process: look at the store now.
+    func look() {
+        mustPublish = true
+        signal.notify()
+    }
+
+    // MARK: Beginning
+
+    private func compilePlans() {
+        for kind in lease.spec.pages {
+            do {
+                let plan = try context.compiler.compile(kind)
+                work[kind.name] = PageWork(kind: kind, plan: plan, urls: context.urls)
+            } catch {
+                // Accepted by another version of the service, which understood more.
+                state.broke("page kind \(kind.name): \(error)")
+            }
+        }
+    }
+
+    private func scheduleDeadline() -> HTTPCore.Timer? {
+        guard let seconds = lease.spec.limits.maxDurationSeconds else { return nil }
+        return context.loop.schedule(after: .seconds(seconds) - lease.elapsed) { [weak self] in
+            self?.assumeIsolated { run in
+                run.state.deadlinePassed()
+                run.signal.notify()
+            }
+        }
+    }
+
+    // MARK: One step
+
+    /// False: the run is over.
+    private func step(in group: inout DiscardingTaskGroup) async -> Bool {
+        if aborted { return false }
+        if stopping { return await drain(&group) }
+        if let nextRetry, nextRetry <= .now {
+            self.nextRetry = nil
+            state.retryTimePassed()
+        }
+        do {
+            switch state.next(linger: lingers) {
+            case .readFrontier(let limit):
+                let pages = try await context.store.frontier(lease, after: state.cursor, limit: limit)
+                start(state.frontierRead(pages, limit: limit), in: &group)
+            case .readRetries(let limit):
+                let window = try await context.store.retries(lease, limit: limit)
+                if let nextIn = window.nextIn { retryIsDue(in: nextIn) }
+                start(state.retriesRead(window), in: &group)
+            case .settle:
+                return try await settle()
+            case .finish(let end):
+                return try await finish(end, &group)
+            case .wait:
+                return try await rest()
+            }
+            return true
+        } catch {
+            return await survive(error)
+        }
+    }
+
+    private var lingers: Bool {
+        guard let firstUnsettled else { return false }
+        return ContinuousClock.now - firstUnsettled < Self.linger
+    }
+
+    private func start(_ pages: [QueuedPage], in group: inout DiscardingTaskGroup) {
+        for page in pages {
+            group.addTask { await self.process(page) }
+        }
+    }
+
+    private func retryIsDue(in delay: Duration) {
+        let due = ContinuousClock.now + delay
+        nextRetry = min(nextRetry ?? due, due)
+    }
+
+    /// Waits for a page, a retry, a signal, or the time to publish the gauges.
+    private func rest() async throws -> Bool {
+        let now = ContinuousClock.now
+        let interval = gauges.inFlight == published.inFlight ? Self.pollInterval : Self.gaugeInterval
+        if mustPublish || now - publishedAt >= interval {
+            return try await settle()
+        }
+        var until = publishedAt + interval
+        if let nextRetry { until = min(until, nextRetry) }
+        if let firstUnsettled { until = min(until, firstUnsettled + Self.linger) }
+        await signal.wait(atMost: max(.milliseconds(1), until - now))
+        return true
+    }
+
+    // MARK: Settling
+
+    private var gauges: JobGauges {
+        let rates = meter.rates(at: .now)
+        return JobGauges(inFlight: inFlight, pagesPerSecond: rates.pages, itemsPerSecond: rates.items)
+    }
+
+    private func settle() async throws -> Bool {
+        mustPublish = false
+        let batch = state.takeBatch()
+        firstUnsettled = state.settlements.isEmpty ? nil : .now
+        return try await settle(batch)
+    }
+
+    private func settle(_ batch: [PageSettlement]) async throws -> Bool {
+        let gauges = gauges
+        let outcome = try await commit(batch, gauges)
+        guard outcome.leaseHeld else {
+            logger.notice("lease lost: another process works on this shard")
+            return false
+        }
+        publishedAt = .now
+        published = gauges
+        meter.add(
+            pages: outcome.counters.fetched + outcome.counters.failed - state.counters.fetched
+                - state.counters.failed,
+            items: outcome.counters.items - state.counters.items, at: .now)
+        for settlement in batch {
+            if case .retry(_, let after) = settlement.result { retryIsDue(in: after) }
+        }
+        let changed = !batch.isEmpty || outcome.state == .cancelling
+        state.settled(batch, outcome)
+        if changed { context.signals.changed(lease.job) }
+        return true
+    }
+
+    /// Sends a batch until the store has it: sending it twice changes nothing. A batch the store refuses is sent page
+    /// by page, and the page it refuses becomes a failure of that page alone.
+    private func commit(_ batch: [PageSettlement], _ gauges: JobGauges) async throws -> SettleOutcome {
+        while true {
+            do {
+                return try await context.store.settle(lease, batch, gauges: gauges)
+            } catch StoreError.unavailable(let cause) {
+                logger.warning("store unavailable, the job pauses", metadata: ["cause": "\(cause)"])
+                if aborted || stopping { throw StoreError.unavailable(cause) }
+                await signal.wait(atMost: Self.storeBackoff)
+            } catch StoreError.failed(let cause) where batch.count == 1 && !batch[0].isRefusal {
+                logger.error(
+                    "a page could not be stored",
+                    metadata: ["url": "\(batch[0].page.url.text)", "cause": "\(cause)"])
+                return try await commit([batch[0].refused], gauges)
+            } catch StoreError.failed(let cause) where batch.count > 1 {
+                logger.error(
+                    "a batch could not be stored, trying page by page", metadata: ["cause": "\(cause)"])
+                var outcome: SettleOutcome?
+                for settlement in batch {
+                    outcome = try await commit([settlement], gauges)
+                }
+                return outcome!
+            }
+        }
+    }
+
+    // MARK: Ending
+
+    private func finish(_ end: JobEnd, _ group: inout DiscardingTaskGroup) async throws -> Bool {
+        group.cancelAll()
+        while !state.taken.isEmpty, state.settlements.isEmpty { await signal.wait(atMost: Self.pollInterval) }
+        if !state.settlements.isEmpty { return true }
+        let end = state.judged(end)
+        if let error = end.error { logger.error("job failed", metadata: ["cause": "\(error)"]) }
+        let done = try await context.store.finish(lease, end)
+        context.signals.changed(lease.job)
+        if !done { logger.notice("the job could not be ended here: another process took it over") }
+        return false
+    }
+
+    /// Stops fetching, writes what is fetched, gives the lease back.
+    private func drain(_ group: inout DiscardingTaskGroup) async -> Bool {
+        group.cancelAll()
+        while !state.taken.isEmpty, state.settlements.count < state.taken.count {
+            await signal.wait(atMost: Self.pollInterval)
+        }
+        do {
+            while !state.settlements.isEmpty { guard try await settle() else { return false } }
+            try await context.store.release(lease)
+        } catch {
+            logger.warning("the lease was left to expire", metadata: ["cause": "\(error)"])
+        }
+        return false
+    }
+
+    /// The store did not answer: wait and go on. It refused: the job cannot be worked on.
+    private func survive(_ error: any Error) async -> Bool {
+        if case StoreError.unavailable(let cause)? = error as? StoreError {
+            logger.warning("store unavailable, the job pauses", metadata: ["cause": "\(cause)"])
+            await signal.wait(atMost: Self.storeBackoff)
+            return true
+        }
+        if state.end?.reason == .internalError {
+            logger.error("giving the job up for now", metadata: ["cause": "\(error)"])
+            return false
+        }
+        state.broke("\(error)")
+        return true
+    }
+
+    // MARK: One page
+
+    private func process(_ page: QueuedPage) async {
+        do {
+            let settlement = try await attempt(page)
+            if firstUnsettled == nil { firstUnsettled = .now }
+            state.arrived(settlement)
+        } catch {
+            state.abandoned(page)
+        }
+        signal.notify()
+    }
+
+    /// Throws `CancellationError` only.
+    private func attempt(_ page: QueuedPage) async throws -> PageSettlement {
+        if let maxDepth = lease.spec.limits.maxDepth, page.depth > maxDepth {
+            return PageSettlement(page: page, result: .skipped(.maxDepth))
+        }
+        guard let work = work[page.kind] else {
+            return PageSettlement(page: page, result: .failed(.internalError), detail: "no such page kind")
+        }
+        do {
+            let (response, result) = try await fetchAndRead(page, work)
+            return settlement(of: page, response, result)
+        } catch let failure as FetchFailure {
+            var settlement = PageSettlement(page: page, result: failed(page, failure.code))
+            settlement.seconds = failure.seconds
+            settlement.detail = failure.detail
+            return settlement
+        }
+    }
+
+    /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
+    private func fetchAndRead(
+        _ page: QueuedPage, _ work: PageWork
+    ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
+        let origin = page.url.origin
+        try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
+        do {
+            try await permits.acquire()
+        } catch {
+            context.hosts.release(origin)
+            throw error
+        }
+        inFlight += 1
+        defer {
+            inFlight -= 1
+            permits.release()
+        }
+        let response: FetchResponse
+        do {
+            defer { context.hosts.release(origin) }
+            response = try await context.fetcher.fetch(request(for: page))
+        }
+        guard (200...299).contains(response.status) else { return (response, nil) }
+        return (response, await context.workers.run { Result { try work.read(response) } })
+    }
+
+    private func request(for page: QueuedPage) -> FetchRequest {
+        let policy = lease.spec.fetch
+        return FetchRequest(
+            url: page.url,
+            timeout: .seconds(policy.timeoutSeconds),
+            connectTimeout: .seconds(policy.connectTimeoutSeconds),
+            maxRedirects: policy.redirects,
+            maxBodyBytes: lease.spec.limits.maxPageBytes,
+            userAgent: policy.userAgent ?? context.userAgent,
+            headers: policy.headers)
+    }
+
+    private func settlement(
+        of page: QueuedPage, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>?
+    ) -> PageSettlement {
+        var settlement = PageSettlement(page: page, result: .failed(.internalError))
+        settlement.httpStatus = response.status
+        settlement.bytes = response.body.count
+        settlement.seconds = response.seconds
+        switch read {
+        case nil:
+            let asked = RetryPolicy.retryAfter(response.retryAfter)
+            settlement.result = failed(page, .http(response.status), asked: asked)
+            if let asked, response.status == 429 || response.status == 503 {
+                context.hosts.hold(page.url.origin, for: asked)
+            }
+        case .success(let result):
+            settlement.result = result
+        case .failure(ExtractionError.notText):
+            settlement.result = .failed(.notText)
+        case .failure(let error):
+            logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
+            settlement.detail = "extraction failed"
+        }
+        return settlement
+    }
+
+    private func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
+        -> PageSettlement.Result
+    {
+        guard code.isTransient, page.attempt < lease.spec.fetch.retries else { return .failed(code) }
+        let backoff = RetryPolicy.backoff(attempt: page.attempt, random: .random(in: 0...1))
+        return .retry(code, after: max(asked ?? .zero, backoff))
+    }
+}
+
+extension PageSettlement {
+    /// The store did not take what the page gave: the page fails, the others of its batch do not.
+    fileprivate var refused: PageSettlement {
+        var settlement = self
+        settlement.result = .failed(.internalError)
+        settlement.detail = "could not be stored"
+        return settlement
+    }
+
+    fileprivate var isRefusal: Bool {
+        if case .failed(.internalError) = result { return true }
+        return false
+    }
+}

@@ -1,0 +1,219 @@
+import Foundation
+
+/// The columns every read of a job has; `JobRow` reads them in this order.
+private let jobColumns = """
+    j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
+    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
+    s.in_flight, s.pages_per_second, s.items_per_second, j.revision + s.version, f.codes, f.counts
+    """
+
+/// A job's shards and failures as one row each: sums over a handful of rows found by key.
+private let jobJoins = """
+    cross join lateral (
+        select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
+            sum(s.failed)::bigint as failed, sum(s.skipped)::bigint as skipped,
+            sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes,
+            sum(s.start_fetched)::bigint as start_fetched, sum(s.in_flight)::bigint as in_flight,
+            sum(s.pages_per_second) as pages_per_second, sum(s.items_per_second) as items_per_second,
+            sum(s.version)::bigint as version
+        from shard s where s.job = j.key) s
+    cross join lateral (
+        select array_agg(c.code order by c.n desc, c.code) as codes, array_agg(c.n order by c.n desc, c.code) as counts
+        from (select f.code, sum(f.n)::bigint as n from failure_count f where f.job = j.key group by f.code) c) f
+    """
+
+extension PostgresStore {
+    func snapshot(of id: JobID, owner: String?) async throws -> JobSnapshot? {
+        try await perform { connection in
+            let result = try await connection.query(
+                """
+                select \(jobColumns) from job j \(jobJoins)
+                where j.id = $1 and ($2 is null or j.owner = $2) and j.deleted_at is null
+                """, [.uuid(id.uuid), .text(owner)])
+            guard let row = result.first else { return nil }
+            return try JobSnapshot(row)
+        }
+    }
+
+    func spec(of id: JobID, owner: String?) async throws -> JobSpec? {
+        let result = try await query(
+            "select spec::text from job where id = $1 and ($2 is null or owner = $2) and deleted_at is null",
+            [.uuid(id.uuid), .text(owner)])
+        guard var row = result.first else { return nil }
+        return try JobSpec(stored: try Self.read { try row.next() })
+    }
+
+    func jobs(
+        _ filter: JobFilter, owner: String?, after: JobListPosition?, limit: Int
+    ) async throws -> [JobSnapshot] {
+        // Nil comparisons fold away: the plan is made for the values at hand.
+        let arguments: PostgresArguments = [
+            .text(owner), .text(filter.state?.rawValue), .text(filter.name), .timestamp(filter.createdAfter),
+            .text(after?.id.description), .int(limit),
+        ]
+        return try await perform { connection in
+            let result = try await connection.query(
+                """
+                select \(jobColumns) from (
+                    select * from job
+                    where ($1 is null or owner = $1) and ($2 is null or state = $2) and ($3 is null or name = $3)
+                        and ($4 is null or created_at > $4) and ($5 is null or id < $5::uuid)
+                        and deleted_at is null
+                    order by id desc limit $6) j \(jobJoins)
+                order by j.id desc
+                """, arguments)
+            return try result.rows.map { try JobSnapshot($0) }
+        }
+    }
+
+    func items(of id: JobID, after: Position, limit: Int) async throws -> Slice<Item> {
+        try await walk(id, after: after, limit: limit) { job, shard, last, count in
+            let result = try await self.query(
+                """
+                select i.seq, p.url, p.kind, i.scraped_at, i.data::text
+                from item i join page p on p.bucket = $1 and p.job = $2 and p.shard = $3 and p.page_id = i.page_id
+                where i.bucket = $1 and i.job = $2 and i.shard = $3 and i.seq > $4
+                order by i.seq limit $5
+                """,
+                [.date(job.bucket.days), .int(job.key), .smallInt(shard), .int(last), .int(count)])
+            return try Self.read {
+                try result.rows.map { row in
+                    var row = row
+                    let item = Item(
+                        seq: try row.next(), url: try row.next(), kind: try row.next(),
+                        scrapedAt: try row.next(),
+                        data: ItemData(json: try row.next()))
+                    return (item.seq, item)
+                }
+            }
+        }
+    }
+
+    /// Without a status, or for queued pages, in order of discovery; settled ones of one status in the order of their
+    /// settling. Either way nothing appears behind a position, so a walk misses nothing while the job runs.
+    func pages(
+        of id: JobID, status: PageStatus?, after: Position, limit: Int
+    ) async throws -> Slice<LedgerEntry> {
+        let sql = LedgerQuery.text(for: status)
+        return try await walk(id, after: after, limit: limit) { job, shard, last, count in
+            let result = try await self.query(
+                sql,
+                [
+                    .date(job.bucket.days), .int(job.key), .smallInt(shard), .int(last), .int(count),
+                    .text(status?.rawValue),
+                ])
+            return try Self.read { try result.rows.map { try LedgerQuery.entry($0) } }
+        }
+    }
+
+    /// Reads shard after shard from a position until `limit` elements are there.
+    private func walk<Element: Sendable>(
+        _ id: JobID, after: Position, limit: Int,
+        _ read: (JobReference, _ shard: Int, _ last: Int64, _ count: Int) async throws -> [(Int64, Element)]
+    ) async throws -> Slice<Element> {
+        var slice = Slice<Element>(elements: [], position: after, hasMore: false)
+        guard let job = try await reference(of: id) else { return slice }
+        for shard in 0..<job.shards {
+            let wanted = limit - slice.elements.count
+            // One more than wanted tells whether there are more.
+            let rows = try await read(job, shard, slice.position[shard], wanted + 1)
+            if rows.count > wanted { slice.hasMore = true }
+            for (number, element) in rows.prefix(wanted) {
+                slice.elements.append(element)
+                slice.position[shard] = number
+            }
+            if slice.hasMore { break }
+        }
+        return slice
+    }
+
+    func reference(of id: JobID) async throws -> JobReference? {
+        if let known = remembered(id) { return known }
+        let result = try await query("select key, bucket, shards from job where id = $1", [.uuid(id.uuid)])
+        guard var row = result.first else { return nil }
+        let reference = try Self.read {
+            JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next())
+        }
+        remember(reference, for: id)
+        return reference
+    }
+
+    func checkReady() async throws {
+        let version = try await perform(acquireTimeout: configuration.readinessTimeout) { connection in
+            do { return try await Migrator.version(connection) } catch let error as PostgresError {
+                // No such table: connected, but never migrated.
+                if error.sqlState == "42P01" { return 0 }
+                throw error
+            }
+        }
+        guard version == Migration.latestVersion else {
+            throw StoreError.unavailable("schema version \(version), need \(Migration.latestVersion)")
+        }
+    }
+
+    /// Turns what a row reader throws into a ``StoreError``.
+    static func read<Value>(_ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let error as PostgresError { throw StoreError(error) }
+    }
+}
+
+extension JobSpec {
+    init(stored json: String) throws {
+        do {
+            self = try JSONDecoder().decode(JobSpec.self, from: Data(json.utf8))
+        } catch {
+            throw StoreError.failed("a stored job does not decode: \(error)")
+        }
+    }
+}
+
+extension JobCounters {
+    /// The eight columns from `discovered` to `start_fetched`.
+    init(_ row: inout PostgresRow) throws(PostgresError) {
+        self.init(
+            discovered: try row.next(), fetched: try row.next(), failed: try row.next(),
+            skipped: try row.next(),
+            retries: try row.next(), items: try row.next(), bytes: try row.next(),
+            startFetched: try row.next())
+    }
+}
+
+extension JobSnapshot {
+    fileprivate init(_ row: PostgresRow) throws(PostgresError) {
+        var row = row
+        id = JobID(uuid: try row.next())
+        name = try row.nextOptional()
+        state = try row.word()
+        stopReason = try row.optionalWord()
+        outcome = try row.optionalWord()
+        createdAt = try row.next()
+        startedAt = try row.nextOptional()
+        finishedAt = try row.nextOptional()
+        counters = try JobCounters(&row)
+        let inFlight: Int = try row.next()
+        gauges = JobGauges(
+            // The gauge is a batch old, and older where a replica died: never more than there is.
+            inFlight: min(inFlight, counters.remaining),
+            pagesPerSecond: try row.next(), itemsPerSecond: try row.next())
+        version = try row.next()
+        let codes: [String] = try row.nextOptional() ?? []
+        let counts: [Int] = try row.nextOptional() ?? []
+        failures = zip(codes, counts).map { FailureCount(code: $0, count: $1) }
+    }
+}
+
+extension PostgresRow {
+    /// A column that holds one of the domain's words.
+    mutating func word<Word: RawRepresentable<String>>() throws(PostgresError) -> Word {
+        guard let word: Word = try optionalWord() else { throw PostgresError(.misuse, "no \(Word.self)") }
+        return word
+    }
+
+    mutating func optionalWord<Word: RawRepresentable<String>>() throws(PostgresError) -> Word? {
+        guard let text: String = try nextOptional() else { return nil }
+        guard let word = Word(rawValue: text) else {
+            throw PostgresError(.misuse, "\(text) is no \(Word.self)")
+        }
+        return word
+    }
+}

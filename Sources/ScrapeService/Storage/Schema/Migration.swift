@@ -1,0 +1,28 @@
+import Crypto
+import Foundation
+
+/// One step of the schema, embedded in the binary. A step that was released is never edited: its text is checked by digest.
+struct Migration: Sendable {
+    /// From 1, without gaps.
+    var version: Int
+    var name: String
+    var sql: String
+
+    /// SHA-256 of the text, in hex.
+    var digest: String {
+        SHA256.hash(data: Data(sql.utf8)).map { byte in
+            let hex = String(byte, radix: 16)
+            return hex.count == 1 ? "0" + hex : hex
+        }.joined()
+    }
+
+    /// Every step this binary knows, in order.
+    static let all: [Migration] = [
+        Migration(version: 1, name: "tables", sql: tables),
+        Migration(version: 2, name: "frontier functions", sql: frontierFunctions),
+        Migration(version: 3, name: "lease functions", sql: leaseFunctions),
+        Migration(version: 4, name: "views", sql: views),
+    ]
+
+    static let latestVersion = all.map(\.version).max() ?? 0
+}
