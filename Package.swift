@@ -61,7 +61,8 @@ let package = Package(
             dependencies: ["ScrapeService", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .executableTarget(
-            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict),
+            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict
+        ),
         .executableTarget(
             name: "HelloServer",
             dependencies: [
@@ -72,7 +73,7 @@ let package = Package(
         .testTarget(
             name: "HTTPCoreTests",
             dependencies: [
-                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "HTTPCore", "EchoServer", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
