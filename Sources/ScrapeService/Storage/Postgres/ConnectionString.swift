@@ -2,8 +2,8 @@ import CPostgres
 import Foundation
 import Glibc
 
-/// The options of a libpq connection string, with its host names resolved before libpq sees them: libpq's own look-up
-/// would block the event loop (documentation 34.1, `hostaddr`).
+/// The options of a libpq connection string, with its host names resolved before libpq sees them: libpq's own
+/// look-up would block the event loop (documentation 34.1, `hostaddr`).
 struct ConnectionString: Sendable {
     private(set) var options: [String: String]
 
@@ -41,7 +41,8 @@ struct ConnectionString: Sendable {
         return hosts.contains { !$0.isSocketPath && !$0.isNumericAddress }
     }
 
-    /// Looks every name up; blocks. A name with several addresses becomes several hosts, tried in their order.
+    /// Looks every name up; blocks. A name with several addresses becomes several hosts, tried in their
+    /// order.
     func resolved() throws(PostgresError) -> ConnectionString {
         guard needsResolution else { return self }
         let ports = (options["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false).map(
