@@ -24,6 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -50,16 +51,45 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
+            exclude: ["Words/StopWords/README.md"],
+            resources: [.embedInCode("Words/StopWords"), .embedInCode("API/Contract/openapi.yaml")],
             swiftSettings: strict),
         .executableTarget(
-            name: "scrape-service", dependencies: ["ScrapeService"], swiftSettings: strict),
+            name: "scrape-service",
+            dependencies: ["ScrapeService", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "HelloServer",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/HelloServer", swiftSettings: strict),
         .testTarget(
-            name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: strict),
+            name: "HTTPCoreTests",
+            dependencies: [
+                "HTTPCore", "EchoServer", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ScrapeServiceTests",
-            dependencies: ["ScrapeService", "HTTPCore", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "ScrapeService", "HTTPCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            exclude: ["Words/Fixtures"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",
+            exclude: ["README.md", "run", "count.py"], swiftSettings: strict),
     ]
 )

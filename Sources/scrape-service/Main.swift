@@ -1,8 +1,9 @@
+import ArgumentParser
 import ScrapeService
 
 @main
 struct Main {
     static func main() async {
-        print("scrape-service")
+        await ScrapeServiceCommand.main()
     }
 }

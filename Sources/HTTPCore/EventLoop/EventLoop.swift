@@ -34,8 +34,13 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     // What only the loop's thread touches.
     let poller: Poller
+    private var batch: [Job] = []
+    private var nextJob = 0
+    private var cachedNow: ContinuousClock.Instant?
     var timers = Heap<TimerEntry>()
     var timerSequence: UInt64 = 0
+    /// Timers in the heap that were cancelled: too many of them and the heap is rebuilt without them.
+    var cancelledTimers = 0
     var registrations: [Registration?] = []
     var generation: UInt32 = 0
 
@@ -73,6 +78,14 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         identity.load(ordering: .relaxed) == UInt(pthread_self())
     }
 
+    /// The time, read at most once a turn: precise enough for deadlines. Loop's thread only.
+    public var now: ContinuousClock.Instant {
+        if let cachedNow { return cachedNow }
+        let now = ContinuousClock.now
+        cachedNow = now
+        return now
+    }
+
     // MARK: Jobs
 
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -105,30 +118,36 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     private func runUntilStopped() {
         identity.store(UInt(pthread_self()), ordering: .relaxed)
-        var batch: [Job] = []
-        batch.reserveCapacity(Self.maxJobsPerTurn)
-        while true {
-            let (more, stopping) = takeJobs(into: &batch)
-            for job in batch { run(job) }
-            let finished = stopping && batch.isEmpty
-            batch.removeAll(keepingCapacity: true)
-            if finished { break }
+        while runTurn() {
+            cachedNow = nil
             fireTimers()
-            poll(timeoutMilliseconds: more ? 0 : sleepMilliseconds())
+            poll(timeoutMilliseconds: nextJob < batch.count ? 0 : sleepMilliseconds())
+            cachedNow = nil
         }
     }
 
-    /// Takes at most one turn's jobs; tells whether more are waiting and whether the loop is to end.
-    private func takeJobs(into batch: inout [Job]) -> (more: Bool, stopping: Bool) {
-        shared.withLock { shared in
-            if shared.jobs.count <= Self.maxJobsPerTurn {
+    /// Runs one turn's jobs, the oldest first; false once the loop is to end.
+    private func runTurn() -> Bool {
+        if nextJob == batch.count {
+            nextJob = 0
+            batch.removeAll(keepingCapacity: batch.count <= Self.maxJobsPerTurn)
+            let stopping = shared.withLock { shared in
                 swap(&batch, &shared.jobs)
-            } else {
-                batch.append(contentsOf: shared.jobs.prefix(Self.maxJobsPerTurn))
-                shared.jobs.removeFirst(Self.maxJobsPerTurn)
+                return shared.stopping
             }
-            return (!shared.jobs.isEmpty, shared.stopping)
+            if stopping && batch.isEmpty { return false }
         }
+        let end = min(batch.count, nextJob + Self.maxJobsPerTurn)
+        while nextJob < end {
+            nextJob += 1
+            run(batch[nextJob - 1])
+        }
+        // What the closures hold must not live on while the thread sleeps.
+        if nextJob == batch.count {
+            nextJob = 0
+            batch.removeAll(keepingCapacity: batch.count <= Self.maxJobsPerTurn)
+        }
+        return true
     }
 
     private func run(_ job: Job) {

@@ -6,6 +6,8 @@ public final class Registration {
     /// Descriptor in the low half, a number never used before in the high half: a stale event finds nobody.
     let token: UInt64
     var handler: (Readiness) -> Void
+    /// Told when another registration of the same descriptor takes this one's place.
+    var whenReplaced: (() -> Void)?
     private unowned let loop: EventLoop
 
     init(descriptor: Int32, token: UInt64, loop: EventLoop, handler: @escaping (Readiness) -> Void) {
@@ -24,6 +26,7 @@ public final class Registration {
     public func cancel() {
         loop.remove(self)
         handler = { _ in }
+        whenReplaced = nil
     }
 }
 
@@ -38,7 +41,11 @@ extension EventLoop {
         checkIsolated()
         let slot = Int(descriptor)
         while registrations.count <= slot { registrations.append(nil) }
-        if let former = registrations[slot] { former.cancel() }
+        if let former = registrations[slot] {
+            let whenReplaced = former.whenReplaced
+            former.cancel()
+            whenReplaced?()
+        }
         generation &+= 1
         // The all-ones token is the eventfd's.
         if generation == .max { generation = 1 }

@@ -1,16 +1,25 @@
 import HeapModule
 
-/// A callback due at a time; cancelling it is free, its entry leaves the heap when its time comes.
+/// A callback due at a time. Belongs to the loop's thread.
 public final class Timer {
     public let deadline: ContinuousClock.Instant
+    private unowned let loop: EventLoop
     private var body: (() -> Void)?
 
-    init(deadline: ContinuousClock.Instant, body: @escaping () -> Void) {
+    init(deadline: ContinuousClock.Instant, loop: EventLoop, body: @escaping () -> Void) {
         self.deadline = deadline
+        self.loop = loop
         self.body = body
     }
 
-    public func cancel() { body = nil }
+    /// Drops the callback; cheap, since its entry stays in the heap until its time, or a clean-up, comes.
+    public func cancel() {
+        guard body != nil else { return }
+        body = nil
+        loop.timerWasCancelled()
+    }
+
+    var isCancelled: Bool { body == nil }
 
     func fire() {
         let body = self.body
@@ -42,7 +51,7 @@ extension EventLoop {
     @discardableResult
     public func schedule(at deadline: ContinuousClock.Instant, _ body: @escaping () -> Void) -> Timer {
         checkIsolated()
-        let timer = Timer(deadline: deadline, body: body)
+        let timer = Timer(deadline: deadline, loop: self, body: body)
         timerSequence += 1
         timers.insert(
             TimerEntry(deadline: deadline, sequence: timerSequence, timer: timer))
@@ -51,18 +60,28 @@ extension EventLoop {
 
     func fireTimers() {
         guard let first = timers.min else { return }
-        let now = ContinuousClock.now
+        let now = now
         guard first.deadline <= now else { return }
         while let entry = timers.min, entry.deadline <= now {
             timers.removeMin()
-            entry.timer.fire()
+            if entry.timer.isCancelled { cancelledTimers -= 1 } else { entry.timer.fire() }
         }
+    }
+
+    /// Cancelled timers kept in the heap at most: 1024, or as many as there are live ones.
+    private static var maxCancelledTimers: Int { 1024 }
+
+    func timerWasCancelled() {
+        cancelledTimers += 1
+        guard cancelledTimers > max(Self.maxCancelledTimers, timers.count / 2) else { return }
+        timers = Heap(timers.unordered.filter { !$0.timer.isCancelled })
+        cancelledTimers = 0
     }
 
     /// Until the next timer, rounded up so that the loop never spins before it; −1 without one.
     func sleepMilliseconds() -> Int32 {
         guard let first = timers.min else { return -1 }
-        let left = first.deadline - .now
+        let left = first.deadline - now
         guard left > .zero else { return 0 }
         let (seconds, attoseconds) = left.components
         guard seconds < 3600 else { return 3_600_000 }

@@ -1,12 +1,13 @@
-import Synchronization
+import Glibc
 
 /// One suspended task: resumed once, by its event, its deadline or its cancellation, whichever is first.
-///
-/// Belongs to the loop's thread.
-private final class Waiter {
-    var continuation: CheckedContinuation<Void, any Error>?
-    var timer: Timer?
-    var registration: Registration?
+// @unchecked: touched on the loop's thread only.
+final class Waiter: @unchecked Sendable {
+    fileprivate var continuation: CheckedContinuation<Void, any Error>?
+    fileprivate var timer: Timer?
+    fileprivate var registration: Registration?
+    /// A cancellation can come before the wait has begun.
+    fileprivate var cancelled = false
 
     func finish(_ result: Result<Void, any Error>) {
         guard let continuation else { return }
@@ -17,11 +18,6 @@ private final class Waiter {
     }
 }
 
-// @unchecked: a box that crosses to the loop's thread and is opened only there.
-private struct Confining<Value>: @unchecked Sendable {
-    let value: Value
-}
-
 /// Waiting for a descriptor took longer than its deadline.
 public struct DeadlineExceeded: Error, Hashable, Sendable {
     public init() {}
@@ -30,41 +26,53 @@ public struct DeadlineExceeded: Error, Hashable, Sendable {
 extension EventLoop {
     /// Suspends the task for `delay` on this loop's own timer heap; throws `CancellationError` as soon as it is cancelled.
     public func sleep(for delay: Duration) async throws {
-        try await wait { loop, waiter in
+        try await suspend { loop, waiter in
             waiter.timer = loop.schedule(after: delay) { waiter.finish(.success(())) }
         }
     }
 
     /// Suspends the task until `descriptor` is ready for `interest`, at most until `deadline`.
     ///
-    /// For occasional waits (a connect, a test); a connection keeps a `Registration` of its own.
+    /// For occasional waits (a connect, a test); a connection keeps a `Registration` of its own. A second wait on the
+    /// same descriptor ends the first with `SystemError` `EBUSY`.
     public func wait(
         for descriptor: Int32, _ interest: Readiness, until deadline: ContinuousClock.Instant? = nil
     ) async throws {
-        try await wait { loop, waiter in
-            waiter.registration = try loop.register(descriptor, interest) { _ in
-                waiter.finish(.success(()))
+        try await suspend { loop, waiter in
+            let registration = try loop.register(descriptor, interest) { _ in waiter.finish(.success(())) }
+            registration.whenReplaced = {
+                waiter.finish(.failure(SystemError(call: "wait", errno: EBUSY)))
             }
+            waiter.registration = registration
             if let deadline {
                 waiter.timer = loop.schedule(at: deadline) { waiter.finish(.failure(DeadlineExceeded())) }
             }
         }
     }
 
-    private func wait(_ begin: @escaping @Sendable (EventLoop, Waiter) throws -> Void) async throws {
+    /// Lets everything that is queued run first: for work that would otherwise hold the loop.
+    public func yield() async {
+        await withCheckedContinuation { continuation in execute { continuation.resume() } }
+    }
+
+    /// Suspends the task after `begin`, on the loop's thread, until the waiter is finished or the task cancelled.
+    func suspend(_ begin: @escaping @Sendable (EventLoop, Waiter) throws -> Void) async throws {
         try Task.checkCancellation()
-        let waiter = Confining(value: Waiter())
+        let waiter = Waiter()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation {
                 (continuation: CheckedContinuation<Void, any Error>) in
                 execute {
-                    let waiter = waiter.value
                     waiter.continuation = continuation
+                    if waiter.cancelled { return waiter.finish(.failure(CancellationError())) }
                     do { try begin(self, waiter) } catch { waiter.finish(.failure(error)) }
                 }
             }
         } onCancel: {
-            execute { waiter.value.finish(.failure(CancellationError())) }
+            execute {
+                waiter.cancelled = true
+                waiter.finish(.failure(CancellationError()))
+            }
         }
     }
 }

@@ -1,28 +1,176 @@
+import Glibc
 import HTTPTypes
 public import Logging
 
-/// An HTTP/1.1 server on one event loop.
+/// An HTTP/1.1 server on one event loop. Its connections and handlers run on that loop's thread.
+///
+/// A server that was started holds itself until ``shutdown()``; the loop must outlive it.
 public actor Server {
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-    private let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
+    /// Connections accepted in one go before others get their turn.
+    private static let maxAcceptsInARow = 64
+
+    private let context: ServerContext
+    private var listener: Int32?
+    private var registration: Registration?
+    private var isAccepting = false
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var isShutDown = false
+    private var hardDeadline: Timer?
+    private var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
+
+    /// `errorResponse` makes the answer to every `HTTPError`, whether a handler threw it or the server found it.
     public init(
         loop: EventLoop, limits: ServerLimits = ServerLimits(), logger: Logger, responder: any Responder,
         errorResponse: @escaping @Sendable (HTTPError, _ requestID: String) -> Response = Server.plainText
     ) {
-        self.loop = loop
+        context = ServerContext(
+            loop: loop, limits: limits, logger: logger, responder: responder, errorResponse: errorResponse)
     }
-
-    /// Listens and serves; returns the port, which the system chooses when `port` is 0.
-    public func start(host: String, port: Int) async throws -> Int { port }
-
-    /// Ends: no new connections, idle ones close, what is in flight finishes within `limits.drainTimeout`.
-    public func shutdown() async {}
 
     /// The default error answer: the reason as a line of text.
     public static func plainText(_ error: HTTPError, requestID: String) -> Response {
-        Response(
-            status: error.status, headers: [.contentType: "text/plain; charset=utf-8"],
-            body: .bytes(Array("\(error.reason)\n".utf8)))
+        var headers = error.headers
+        headers[.contentType] = "text/plain; charset=utf-8"
+        return Response(status: error.status, headers: headers, body: .bytes(Array("\(error.reason)\n".utf8)))
+    }
+
+    public var counters: ServerCounters {
+        var counters = context.counters
+        counters.openConnections = connections.count
+        return counters
+    }
+
+    /// Listens and serves; returns the port, which the system chooses when `port` is 0. Once only: a second start,
+    /// or one after ``shutdown()``, throws `SystemError`.
+    public func start(host: String, port: Int) async throws -> Int {
+        guard listener == nil, !isShutDown else { throw SystemError(call: "listen", errno: EALREADY) }
+        let listener = try Self.listen(host: host, port: port, backlog: context.limits.backlog)
+        self.listener = listener
+        context.whenClosed = { [unowned self] connection in assumeIsolated { $0.forget(connection) } }
+        registration = try context.loop.register(listener, .readable) { _ in
+            self.assumeIsolated { $0.acceptSome() }
+        }
+        isAccepting = true
+        return SocketCalls.localPort(listener)
+    }
+
+    private static func listen(host: String, port: Int, backlog: Int) throws -> Int32 {
+        var failure = SystemError(call: "getaddrinfo", errno: EADDRNOTAVAIL)
+        for address in try SocketAddress.resolve(host, port: port, passive: true) {
+            do throws(SystemError) {
+                return try SocketCalls.listen(address, backlog: backlog)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    // MARK: Accepting
+
+    private func acceptSome() {
+        guard let listener, isAccepting else { return }
+        for _ in 0..<Self.maxAcceptsInARow {
+            guard connections.count < context.limits.maxConnections else { return setAccepting(false) }
+            do throws(SystemError) {
+                switch try SocketCalls.accept(listener) {
+                case .wouldBlock: return
+                case .done(let accepted): open(accepted.descriptor, accepted.peer)
+                }
+            } catch {
+                if Self.concernsOnePeer(error.errno) { continue }
+                return backOff(error)
+            }
+        }
+    }
+
+    private func open(_ descriptor: Int32, _ peer: SocketAddress) {
+        let connection = Connection(context: context, descriptor: descriptor, remoteAddress: peer.host)
+        connections[ObjectIdentifier(connection)] = connection
+        context.counters.acceptedConnections += 1
+        do {
+            try connection.assumeIsolated { try $0.start() }
+        } catch {
+            connections[ObjectIdentifier(connection)] = nil
+            close(descriptor)
+        }
+    }
+
+    /// Errors of a connection that failed before it was accepted (accept(2)); the next one may be fine.
+    private static func concernsOnePeer(_ code: Int32) -> Bool {
+        [
+            ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
+            ENETUNREACH,
+        ]
+        .contains(code)
+    }
+
+    /// Out of descriptors or memory: nobody listens for a while, so that the loop does not spin. Clients wait in the backlog.
+    private func backOff(_ error: SystemError) {
+        context.counters.acceptFailures += 1
+        context.logger.warning("accept failed", metadata: ["error": "\(error)"])
+        setAccepting(false)
+        context.loop.schedule(after: context.limits.acceptBackOff) {
+            self.assumeIsolated { $0.setAccepting(true) }
+        }
+    }
+
+    private func setAccepting(_ on: Bool) {
+        guard isAccepting != on, let registration else { return }
+        isAccepting = on
+        do {
+            try registration.update(on ? .readable : [])
+        } catch {
+            context.logger.critical("the listener is lost", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func forget(_ connection: Connection) {
+        connections[ObjectIdentifier(connection)] = nil
+        if connections.count < context.limits.maxConnections { setAccepting(true) }
+        if isShutDown, connections.isEmpty { endShutdown() }
+    }
+
+    // MARK: The end
+
+    /// No new connections, idle ones close at once, what is in flight finishes with `Connection: close` within
+    /// `limits.drainTimeout` and is cut off then. Twice is fine, so is before ``start(host:port:)``.
+    public func shutdown() async {
+        isShutDown = true
+        stopListening()
+        drainConnections()
+        guard !connections.isEmpty else { return }
+        if hardDeadline == nil {
+            hardDeadline = context.loop.schedule(after: context.limits.drainTimeout) {
+                self.assumeIsolated { $0.cutOff() }
+            }
+        }
+        await withCheckedContinuation { shutdownWaiters.append($0) }
+    }
+
+    private func drainConnections() {
+        for connection in Array(connections.values) { connection.assumeIsolated { $0.drain() } }
+    }
+
+    private func stopListening() {
+        registration?.cancel()
+        registration = nil
+        isAccepting = false
+        if let listener { close(listener) }
+        listener = nil
+    }
+
+    private func cutOff() {
+        context.logger.warning("drain time is over", metadata: ["connections": "\(connections.count)"])
+        for connection in Array(connections.values) { connection.assumeIsolated { $0.abort() } }
+    }
+
+    private func endShutdown() {
+        hardDeadline?.cancel()
+        let waiters = shutdownWaiters
+        shutdownWaiters = []
+        for waiter in waiters { waiter.resume() }
     }
 }

@@ -10,6 +10,8 @@ public struct Readiness: OptionSet, Sendable, Hashable {
     public static let writable = Readiness(rawValue: 2)
     /// The peer closed, or the descriptor failed: reading or writing tells which.
     public static let closed = Readiness(rawValue: 4)
+    /// Both directions are over, or the peer reset: nothing can be read or written any more.
+    public static let failed = Readiness(rawValue: 16)
     /// Edge-triggered interest: told once a change, so read or write until it would block.
     public static let edge = Readiness(rawValue: 8)
 }
@@ -106,6 +108,7 @@ final class Poller {
         if mask & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | broken) != 0 { readiness.insert(.readable) }
         if mask & (EPOLLOUT.rawValue | broken) != 0 { readiness.insert(.writable) }
         if mask & (broken | EPOLLRDHUP.rawValue) != 0 { readiness.insert(.closed) }
+        if mask & broken != 0 { readiness.insert(.failed) }
         return readiness
     }
 }

@@ -85,11 +85,14 @@ protocol JobCatalog: Sendable {
     func snapshot(of id: JobID, owner: String?) async throws -> JobSnapshot?
     func spec(of id: JobID, owner: String?) async throws -> JobSpec?
     /// Newest first; ids are UUIDv7, so the order is the ids'.
-    func jobs(_ filter: JobFilter, owner: String?, after: JobListPosition?, limit: Int) async throws -> [JobSnapshot]
+    func jobs(_ filter: JobFilter, owner: String?, after: JobListPosition?, limit: Int) async throws
+        -> [JobSnapshot]
     /// In commit order; ownership is checked by `snapshot` or `spec` before.
     func items(of id: JobID, after: Position, limit: Int) async throws -> Slice<Item>
     /// The ledger, in order of discovery; a page still in the frontier is `queued`.
-    func pages(of id: JobID, status: PageStatus?, after: Position, limit: Int) async throws -> Slice<LedgerEntry>
+    func pages(of id: JobID, status: PageStatus?, after: Position, limit: Int) async throws -> Slice<
+        LedgerEntry
+    >
     func cancel(_ id: JobID, owner: String?) async throws -> Cancellation
     func delete(_ id: JobID, owner: String?) async throws -> Deletion
     /// Throws unless the database answers and is migrated.

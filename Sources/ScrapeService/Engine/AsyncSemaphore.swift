@@ -19,6 +19,9 @@ final class AsyncSemaphore: Sendable {
     /// Permits nobody holds or waits for.
     var available: Int { state.withLock(\.permits) }
 
+    /// Tasks in line, with those cancelled that no release has passed over yet.
+    var waiting: Int { state.withLock(\.waiters.count) }
+
     /// Suspends until a permit is free. Throws `CancellationError`, and then holds none.
     func acquire() async throws {
         try await Waiter.suspend { waiter in

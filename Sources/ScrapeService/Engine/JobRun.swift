@@ -204,7 +204,8 @@ actor JobRun {
         publishedAt = .now
         published = gauges
         meter.add(
-            pages: outcome.counters.fetched + outcome.counters.failed - state.counters.fetched - state.counters.failed,
+            pages: outcome.counters.fetched + outcome.counters.failed - state.counters.fetched
+                - state.counters.failed,
             items: outcome.counters.items - state.counters.items, at: .now)
         for settlement in batch {
             if case .retry(_, let after) = settlement.result { retryIsDue(in: after) }
@@ -226,10 +227,13 @@ actor JobRun {
                 if aborted || stopping { throw StoreError.unavailable(cause) }
                 await signal.wait(atMost: Self.storeBackoff)
             } catch StoreError.failed(let cause) where batch.count == 1 && !batch[0].isRefusal {
-                logger.error("a page could not be stored", metadata: ["url": "\(batch[0].page.url.text)", "cause": "\(cause)"])
+                logger.error(
+                    "a page could not be stored",
+                    metadata: ["url": "\(batch[0].page.url.text)", "cause": "\(cause)"])
                 return try await commit([batch[0].refused], gauges)
             } catch StoreError.failed(let cause) where batch.count > 1 {
-                logger.error("a batch could not be stored, trying page by page", metadata: ["cause": "\(cause)"])
+                logger.error(
+                    "a batch could not be stored, trying page by page", metadata: ["cause": "\(cause)"])
                 var outcome: SettleOutcome?
                 for settlement in batch {
                     outcome = try await commit([settlement], gauges)
@@ -378,7 +382,9 @@ actor JobRun {
         return settlement
     }
 
-    private func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil) -> PageSettlement.Result {
+    private func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
+        -> PageSettlement.Result
+    {
         guard code.isTransient, page.attempt < lease.spec.fetch.retries else { return .failed(code) }
         let backoff = RetryPolicy.backoff(attempt: page.attempt, random: .random(in: 0...1))
         return .retry(code, after: max(asked ?? .zero, backoff))

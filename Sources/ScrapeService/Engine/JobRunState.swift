@@ -118,7 +118,9 @@ struct JobRunState {
             settlements.removeFirst()
             var settlement = next
             if case .fetched(var found, let links) = settlement.result {
-                if let maxItems = spec.limits.maxItems { found = Array(found.prefix(max(0, maxItems - items))) }
+                if let maxItems = spec.limits.maxItems {
+                    found = Array(found.prefix(max(0, maxItems - items)))
+                }
                 items += found.count
                 bytes += found.reduce(0) { $0 + $1.json.utf8.count }
                 settlement.result = .fetched(items: found, links: links)
@@ -135,7 +137,9 @@ struct JobRunState {
 
     /// Ends the job after this settlement? The first reason counts.
     private func verdict(after settlement: PageSettlement, items: Int) -> JobEnd? {
-        if let maxItems = spec.limits.maxItems, items >= maxItems { return completed(.maxItems, skip: .maxItems) }
+        if let maxItems = spec.limits.maxItems, items >= maxItems {
+            return completed(.maxItems, skip: .maxItems)
+        }
         if spec.onFailure == .stop, case .failed = settlement.result {
             return Self.firstFailure
         }

@@ -30,7 +30,9 @@ final class JobSignals: Sendable {
     }
 
     /// A signal of its own for `body`, notified whenever job `id` changes here.
-    func watching<Value>(_ id: JobID, loop: EventLoop, _ body: (Signal) async throws -> Value) async rethrows -> Value {
+    func watching<Value>(_ id: JobID, loop: EventLoop, _ body: (Signal) async throws -> Value) async rethrows
+        -> Value
+    {
         let signal = Signal(loop: loop)
         state.withLock { $0.watchers[id, default: [:]][ObjectIdentifier(signal)] = signal }
         defer {

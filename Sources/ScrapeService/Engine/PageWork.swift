@@ -22,7 +22,8 @@ struct PageWork: Sendable {
                 switch value {
                 case nil: object.null()
                 case .text(let text): object.string(Self.clean(text))
-                case .texts(let texts): object.array { list in for text in texts { list.string(Self.clean(text)) } }
+                case .texts(let texts):
+                    object.array { list in for text in texts { list.string(Self.clean(text)) } }
                 }
             }
         }

@@ -25,7 +25,8 @@ final class Waiter: Sendable {
     ) async throws {
         let mine = Mutex<Waiter?>(nil)
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            try await withCheckedThrowingContinuation {
+                (continuation: CheckedContinuation<Void, any Error>) in
                 let waiter = Waiter(continuation)
                 mine.withLock { $0 = waiter }
                 if enter(waiter) {

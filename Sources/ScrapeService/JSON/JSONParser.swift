@@ -85,7 +85,9 @@ struct JSONParser {
             guard byte == UInt8(ascii: "\"") else { throw failure("a member's name must be a string") }
             let start = index
             let name = try parseString()
-            guard names.insert(name).inserted else { throw failure("the name \"\(name)\" stands twice", at: start) }
+            guard names.insert(name).inserted else {
+                throw failure("the name \"\(name)\" stands twice", at: start)
+            }
             skipSpace()
             guard byte == UInt8(ascii: ":") else { throw failure("a colon must follow the name") }
             index += 1
@@ -204,7 +206,8 @@ struct JSONParser {
     private mutating func parseUnicodeEscape(from start: Int) throws(JSONError) -> Unicode.Scalar {
         let unit = try parseHex(from: start)
         if let scalar = Unicode.Scalar(unit) { return scalar }
-        guard unit < 0xDC00, byte == UInt8(ascii: "\\"), index + 1 < bytes.count, bytes[index + 1] == UInt8(ascii: "u")
+        guard unit < 0xDC00, byte == UInt8(ascii: "\\"), index + 1 < bytes.count,
+            bytes[index + 1] == UInt8(ascii: "u")
         else { throw failure("a lone surrogate is no character", at: start) }
         index += 2
         let low = try parseHex(from: start)

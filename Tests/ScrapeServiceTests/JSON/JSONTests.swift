@@ -15,8 +15,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "01", "1.", "1e", "-", "+1", ".5", "tru", "nul",
-        "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\t\"", "1 2", "[1}", "{\"a\":1,\"a\":2}", "'a'", "NaN", "\"\\u+123\"",
+        "", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "01", "1.", "1e", "-", "+1", ".5", "tru",
+        "nul",
+        "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\t\"", "1 2", "[1}", "{\"a\":1,\"a\":2}", "'a'", "NaN",
+        "\"\\u+123\"",
     ])
     func whatIsNoJSONIsRefused(_ text: String) {
         #expect(throws: JSONError.self) { try parse(text) }
@@ -44,7 +46,9 @@ import Testing
     @Test func nestingIsBounded() {
         let deep = String(repeating: "[", count: 100_000)
         #expect(throws: JSONError.self) { try parse(deep) }
-        #expect(throws: Never.self) { try parse(String(repeating: "[", count: 64) + String(repeating: "]", count: 64)) }
+        #expect(throws: Never.self) {
+            try parse(String(repeating: "[", count: 64) + String(repeating: "]", count: 64))
+        }
     }
 
     @Test func numbersAreReadExactly() throws {

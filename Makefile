@@ -1,0 +1,41 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test build format lint bench image clean
+
+SOURCES := Sources Tests Package.swift $(wildcard Examples)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Scrape the Dutch GIMP manual and count its words (one minute after the build)
+	@Scripts/demo
+
+test: ## Everything from nothing: lint, build, unit tests, end-to-end tests
+	Scripts/bootstrap test
+	$(MAKE) --no-print-directory lint
+	swift build
+	swift test
+	Tests/EndToEnd/run
+
+build: ## The release binary, .build/release/scrape-service
+	Scripts/bootstrap build
+	swift build -c release --product scrape-service
+
+lint: ## Check the format of every Swift file
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+format: ## Format every Swift file in place
+	swift format format --in-place --parallel --recursive $(SOURCES)
+
+bench: ## Measure the main job against the best Python (Benchmarks/README.md)
+	Scripts/bootstrap bench
+	swift build -c release --product scrape-service
+	Benchmarks/main-job/run
+
+image: ## Build the container image with buildah
+	Scripts/build-image
+
+clean: ## Remove everything that was built or installed into this directory
+	rm -rf .build .venv demo-out

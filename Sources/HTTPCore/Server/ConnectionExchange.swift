@@ -1,0 +1,222 @@
+import HTTPTypes
+import Logging
+
+/// One request after the other: ask the responder, write what it answers.
+extension Connection {
+    func serve(_ head: RequestHead) async {
+        context.counters.requests += 1
+        state.beginRequest(keepsAlive: head.keepsAlive)
+        let id = head.requestID ?? RequestID.generate()
+        begin(
+            Exchange(
+                requestID: id, isHead: head.method == .head, minorVersion: head.minorVersion,
+                body: BodyDecoder(head.framing, limits: context.wireLimits),
+                awaitsContinue: head.expectsContinue))
+        do {
+            let request = Request(
+                method: head.method, path: head.path, query: head.query, headers: head.headers,
+                body: requestBody(head.framing), id: id, remoteAddress: remoteAddress)
+            try await answer(with: try await context.responder.respond(to: request))
+        } catch {
+            await answerFailure(error)
+        }
+        await endExchange()
+    }
+
+    /// Answers what is not a request, and ends (RFC 9112, section 2.2).
+    func refuse(_ error: HTTPError, requestID: String?) async {
+        context.counters.refusals[error.status.code, default: 0] += 1
+        state.beginRefusal()
+        begin(
+            Exchange(
+                requestID: requestID ?? RequestID.generate(), isHead: false, minorVersion: 1,
+                body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false))
+        await answerFailure(error)
+        await endExchange()
+        state.setLastAnswer()
+    }
+
+    private func begin(_ exchange: Exchange) {
+        self.exchange = exchange
+        exchangeNumber += 1
+        if clientHasEnded { noteClientEnd() }
+    }
+
+    private func requestBody(_ framing: BodyFraming) -> RequestBody {
+        switch framing {
+        case .none: .empty
+        case .length(let length):
+            RequestBody(source: ConnectionBody(connection: self, number: exchangeNumber), length: length)
+        case .chunked:
+            RequestBody(source: ConnectionBody(connection: self, number: exchangeNumber), length: nil)
+        }
+    }
+
+    /// Leaves nothing of this request behind for the next one.
+    private func endExchange() async {
+        state.endRequest()
+        if !state.isLastAnswer, exchange?.body.isComplete == false, !(await skipBody()) {
+            state.setLastAnswer()
+        }
+        // A client that does not read its answers gets no more of them made.
+        while output.count > Self.maxQueuedBytes, !state.isClosed { await waitForProgress() }
+        exchange = nil
+    }
+
+    // MARK: Answers
+
+    private func answer(with response: Response) async throws {
+        switch response.body {
+        case .none: try send(response, content: [])
+        case .bytes(let bytes): try send(response, content: bytes)
+        case .stream(let length, let produce):
+            guard let exchange else { return }
+            let framing = ResponseEncoder.framing(
+                status: response.status, length: length, minorVersion: exchange.minorVersion)
+            if exchange.isHead || framing == .forbidden {
+                return try sendHead(response, framing: framing, isWhole: true)
+            }
+            self.exchange?.answer = .announced(response, length: length)
+            try await produce(ConnectionWriter(connection: self, number: exchangeNumber))
+            try finishStream()
+        }
+    }
+
+    /// A whole answer: head and content leave together.
+    private func send(_ response: Response, content: [UInt8]) throws {
+        guard let exchange else { return }
+        let framing = ResponseEncoder.framing(
+            status: response.status, length: content.count, minorVersion: exchange.minorVersion)
+        try sendHead(response, framing: framing, isWhole: true)
+        if framing != .forbidden, !exchange.isHead { output.append(content) }
+        flushAnswer()
+    }
+
+    private func sendHead(_ response: Response, framing: ResponseFraming, isWhole: Bool) throws {
+        if state.isClosed { throw ConnectionError.clientLeft }
+        // A streamed answer's producer may still be reading the body.
+        if isWhole { skipBufferedBody() }
+        guard let exchange else { return }
+        let closes =
+            state.mustClose || framing == .untilClose || leavesBodyUnread(exchange) || asksToClose(response)
+        let head = ResponseEncoder.Context(
+            framing: framing, closes: closes, minorVersion: exchange.minorVersion,
+            dateLine: context.dateLine, requestID: exchange.requestID)
+        try output.append { output throws(ResponseFault) in
+            try ResponseEncoder.encodeHead(response, head, into: &output)
+        }
+        if closes { state.setLastAnswer() }
+        self.exchange?.awaitsContinue = false
+        self.exchange?.answer = isWhole ? .complete : .streaming(framing, left: framing.length)
+        if isWhole, exchange.isHead || framing == .forbidden { flushAnswer() }
+    }
+
+    /// Whether so much of the body is unread that the connection cannot go on behind it.
+    private func leavesBodyUnread(_ exchange: Exchange) -> Bool {
+        guard !exchange.body.isComplete else { return false }
+        if exchange.awaitsContinue || exchange.bodyFailure != nil { return true }
+        return (exchange.body.bytesLeft ?? 0) > context.limits.maxUnreadBodyBytes
+    }
+
+    private func asksToClose(_ response: Response) -> Bool {
+        guard let options = response.headers[.connection] else { return false }
+        return options.lowercased().split(separator: ",").contains { $0.contains("close") }
+    }
+
+    /// Answers to requests that wait in the input already leave together.
+    private func flushAnswer() {
+        if inputStart < input.count, output.count < Self.maxQueuedBytes, !state.isLastAnswer {
+            scheduleFlush()
+        } else {
+            flush()
+        }
+    }
+
+    // MARK: Streams
+
+    /// Sends a piece of the streamed answer to request `number`.
+    func write(_ bytes: [UInt8], for number: UInt64) async throws {
+        guard number == exchangeNumber, exchange != nil else { throw ConnectionError.requestIsOver }
+        if case .announced(let response, let length)? = exchange?.answer {
+            let framing = ResponseEncoder.framing(
+                status: response.status, length: length, minorVersion: exchange?.minorVersion ?? 1)
+            try sendHead(response, framing: framing, isWhole: false)
+        }
+        guard case .streaming(let framing, let left)? = exchange?.answer else {
+            throw ConnectionError.requestIsOver
+        }
+        if let left {
+            guard bytes.count <= left else { throw ConnectionError.wrongLength }
+            exchange?.answer = .streaming(framing, left: left - bytes.count)
+        }
+        append(bytes, framing)
+        flush()
+        bytesInARow += bytes.count
+        if bytesInARow > Self.maxStreamedInARow {
+            bytesInARow = 0
+            await context.loop.yield()
+        }
+        try await waitForRoom()
+    }
+
+    /// Streamed to a fast reader before others get their turn. 1 MiB.
+    private static var maxStreamedInARow: Int { 1 << 20 }
+
+    private func append(_ bytes: [UInt8], _ framing: ResponseFraming) {
+        guard framing == .chunked else { return output.append(bytes) }
+        // An empty chunk would end the body.
+        guard !bytes.isEmpty else { return }
+        output.append { ResponseEncoder.appendChunkSize(bytes.count, to: &$0) }
+        output.append(bytes)
+        output.append { ResponseEncoder.appendChunkEnd(to: &$0) }
+    }
+
+    private func finishStream() throws {
+        switch exchange?.answer {
+        case .announced(let response, let length):
+            guard length ?? 0 == 0 else { throw ConnectionError.wrongLength }
+            try send(Response(status: response.status, headers: response.headers), content: [])
+        case .streaming(let framing, let left):
+            guard left ?? 0 == 0 else { throw ConnectionError.wrongLength }
+            if framing == .chunked { output.append { ResponseEncoder.appendLastChunk(to: &$0) } }
+            exchange?.answer = .complete
+            flush()
+        case .none?, .complete, nil: break
+        }
+    }
+
+    // MARK: Failures
+
+    /// Turns what a handler threw into an answer; if one has begun already, cuts it off.
+    private func answerFailure(_ error: any Error) async {
+        guard let exchange, !state.isClosed else { return }
+        if exchange.hasBegunAnswer {
+            log("answer cut off", error, exchange)
+            return abort()
+        }
+        // Nobody is left to answer: the client has gone, and its handler was cancelled for that.
+        if error is CancellationError, Task.isCancelled { return abort() }
+        self.exchange?.answer = .none
+        var shown = HTTPError(.internalServerError, "The request failed for a reason of the server's own.")
+        if let error = error as? HTTPError { shown = error } else { log("handler failed", error, exchange) }
+        do {
+            try await answer(with: context.errorResponse(shown, exchange.requestID))
+        } catch {
+            log("error answer failed", error, exchange)
+            abort()
+        }
+    }
+
+    private func log(_ message: Logger.Message, _ error: any Error, _ exchange: Exchange) {
+        if error as? ConnectionError == .clientLeft { return }
+        context.logger.error(
+            message, metadata: ["request_id": "\(exchange.requestID)", "error": "\(error)"])
+    }
+}
+
+extension ResponseFraming {
+    /// In bytes, where it is announced.
+    var length: Int? {
+        if case .length(let length) = self { length } else { nil }
+    }
+}

@@ -1,0 +1,60 @@
+import Glibc
+import Logging
+
+/// What all connections of a server share.
+// @unchecked: the variables are touched on the loop's thread only.
+final class ServerContext: @unchecked Sendable {
+    /// One read takes at most this much; all connections share the buffer, so an idle one holds none. 64 KiB.
+    static let maxReadBytes = 64 << 10
+
+    let loop: EventLoop
+    let limits: ServerLimits
+    let wireLimits: WireLimits
+    let logger: Logger
+    let responder: any Responder
+    let errorResponse: @Sendable (HTTPError, String) -> Response
+    let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maxReadBytes, alignment: 16)
+    var counters = ServerCounters()
+    var whenClosed: (Connection) -> Void = { _ in }
+    private var dateSecond = 0
+    private var cachedDateLine: [UInt8] = []
+
+    init(
+        loop: EventLoop, limits: ServerLimits, logger: Logger, responder: any Responder,
+        errorResponse: @escaping @Sendable (HTTPError, String) -> Response
+    ) {
+        self.loop = loop
+        self.limits = limits
+        wireLimits = limits.wire
+        self.logger = logger
+        self.responder = responder
+        self.errorResponse = errorResponse
+    }
+
+    deinit { readBuffer.deallocate() }
+
+    /// `Date: …` and CRLF, made once a second.
+    var dateLine: [UInt8] {
+        let second = time(nil)
+        if second != dateSecond {
+            dateSecond = second
+            cachedDateLine = Array("Date: \(HTTPDate.format(secondsSinceEpoch: second))\r\n".utf8)
+        }
+        return cachedDateLine
+    }
+}
+
+/// What a server has done so far.
+public struct ServerCounters: Hashable, Sendable {
+    public var acceptedConnections = 0
+    public var openConnections = 0
+    public var requests = 0
+    /// Requests that no handler saw, by the status they were answered with.
+    public var refusals: [Int: Int] = [:]
+    /// Connections cut off because the client did not take its answer.
+    public var writeTimeouts = 0
+    /// Connections closed between two requests because nothing came.
+    public var idleTimeouts = 0
+    /// Times that accept ran out of descriptors or memory.
+    public var acceptFailures = 0
+}

@@ -1,0 +1,208 @@
+import HTTPTypes
+
+/// Turns a scanned head into a ``RequestHead``, with one interpretation only (RFC 9112, sections 3 and 6).
+struct RequestReader {
+    private var contentLength: Int?
+    private var transferEncoding: Range<Int>?
+    private var host: Range<Int>?
+    private var connectionCloses = false
+    private var connectionKeepsAlive = false
+    private var expectation: Range<Int>?
+    /// The client's own id, when it is sane; known also of a head that is refused behind it.
+    private(set) var requestID: String?
+
+    /// Understands the head that `parser` found in `bytes`.
+    mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
+        var headers = HTTPFields()
+        headers.reserveCapacity(parser.fields.count)
+        for field in parser.fields {
+            try note(field, bytes)
+            headers.append(Self.field(field, bytes))
+        }
+        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
+        try checkHost(bytes, minorVersion: parser.minorVersion)
+        if let authority = target.authority { headers[FieldNames.host] = bytes.text(authority) }
+        let framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
+        return RequestHead(
+            method: Self.method(bytes, parser.method), path: target.path, query: target.query,
+            headers: headers, minorVersion: parser.minorVersion, framing: framing,
+            keepsAlive: !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive),
+            expectsContinue: try expectsContinue(bytes, framing, minorVersion: parser.minorVersion),
+            requestID: requestID)
+    }
+
+    /// Takes note of the fields that steer the connection.
+    private mutating func note(_ field: RequestParser.Field, _ bytes: Span<UInt8>) throws(HTTPError) {
+        switch field.name.count {
+        case 4 where bytes.matches(field.name, caseInsensitively: "host"):
+            guard host == nil else { throw .malformed("There are two Host fields.") }
+            host = field.value
+        case 6 where bytes.matches(field.name, caseInsensitively: "expect"):
+            guard expectation == nil else { throw HTTPError(.expectationFailed) }
+            expectation = field.value
+        case 10 where bytes.matches(field.name, caseInsensitively: "connection"):
+            noteConnection(field.value, bytes)
+        case 12 where bytes.matches(field.name, caseInsensitively: "x-request-id"):
+            let id = bytes.text(field.value)
+            if RequestID.isSane(id) { requestID = id }
+        case 14 where bytes.matches(field.name, caseInsensitively: "content-length"):
+            guard contentLength == nil else { throw .malformed("Content-Length is repeated.") }
+            contentLength = try Self.length(field.value, bytes)
+        case 17 where bytes.matches(field.name, caseInsensitively: "transfer-encoding"):
+            guard transferEncoding == nil else { throw .malformed("Transfer-Encoding is repeated.") }
+            transferEncoding = field.value
+        default: break
+        }
+    }
+
+    /// `Connection` is a list of tokens in any case (RFC 9110, section 7.6.1).
+    private mutating func noteConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+        for option in bytes.listElements(value) {
+            if bytes.matches(option, caseInsensitively: "close") { connectionCloses = true }
+            if bytes.matches(option, caseInsensitively: "keep-alive") { connectionKeepsAlive = true }
+        }
+    }
+
+    /// `1*DIGIT` and nothing else: no sign, no list, no overflow (RFC 9112, section 6.3).
+    private static func length(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPError) -> Int {
+        var length = 0
+        for index in value {
+            guard Byte.isDigit(bytes[index]) else { throw .malformed("Content-Length is not a number.") }
+            let (product, overflow) = length.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(Int(bytes[index] - UInt8(ascii: "0")))
+            if overflow || carry { throw .malformed("Content-Length is too large for a number.") }
+            length = sum
+        }
+        if value.isEmpty { throw .malformed("Content-Length is empty.") }
+        return length
+    }
+
+    /// Required of HTTP/1.1, and a host if it is there (RFC 9112, section 3.2).
+    private func checkHost(_ bytes: Span<UInt8>, minorVersion: Int) throws(HTTPError) {
+        guard let host else {
+            if minorVersion == 0 { return }
+            throw .malformed("Host is missing.")
+        }
+        if !HostGrammar.isValid(bytes, host) { throw .malformed("Host is not a host.") }
+    }
+
+    // MARK: Framing
+
+    private func framing(
+        _ bytes: Span<UInt8>, minorVersion: Int, limits: WireLimits
+    ) throws(HTTPError) -> BodyFraming {
+        if let transferEncoding {
+            if contentLength != nil { throw .malformed("Content-Length beside Transfer-Encoding.") }
+            if minorVersion == 0 { throw .malformed("HTTP/1.0 has no Transfer-Encoding.") }
+            try Self.checkCodings(transferEncoding, bytes)
+            return .chunked
+        }
+        guard let contentLength, contentLength > 0 else { return .none }
+        if contentLength > limits.maxBodyBytes { throw RequestBody.tooLarge(limits.maxBodyBytes) }
+        return .length(contentLength)
+    }
+
+    /// `chunked`, alone. Another coding that is well formed is 501; all else is 400 (RFC 9112, section 6.1).
+    private static func checkCodings(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPError) {
+        if bytes.matches(value, caseInsensitively: "chunked") { return }
+        let codings = bytes.listElements(value)
+        if codings.isEmpty { throw .malformed("Transfer-Encoding is empty.") }
+        for (index, coding) in codings.enumerated() {
+            var isToken = !coding.isEmpty
+            for position in coding where !ByteSet.token.contains(bytes[position]) { isToken = false }
+            let isLast = index == codings.count - 1
+            let isChunked = bytes.matches(coding, caseInsensitively: "chunked")
+            let isIdentity = bytes.matches(coding, caseInsensitively: "identity")
+            let looksChunked = !isChunked && bytes.text(coding).lowercased().contains("chunked")
+            if !isToken || isIdentity || looksChunked || isChunked && !isLast {
+                throw .malformed("Transfer-Encoding is malformed.")
+            }
+        }
+        throw HTTPError(.notImplemented, "The only transfer coding is chunked.")
+    }
+
+    private func expectsContinue(
+        _ bytes: Span<UInt8>, _ framing: BodyFraming, minorVersion: Int
+    ) throws(HTTPError) -> Bool {
+        guard let expectation else { return false }
+        guard bytes.matches(expectation, caseInsensitively: "100-continue") else {
+            throw HTTPError(.expectationFailed, "The only expectation is 100-continue.")
+        }
+        // An HTTP/1.0 client does not know interim answers (RFC 9110, section 10.1.1).
+        return minorVersion == 1 && framing != .none
+    }
+
+    // MARK: Text
+
+    private static func method(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method {
+        if bytes.matches(range, exactly: "GET") { return .get }
+        if bytes.matches(range, exactly: "POST") { return .post }
+        return HTTPRequest.Method(bytes.text(range)) ?? .get
+    }
+
+    private static func field(_ field: RequestParser.Field, _ bytes: Span<UInt8>) -> HTTPField {
+        let name = FieldNames.known(bytes, field.name) ?? HTTPField.Name(bytes.text(field.name))
+        // The scanner has let only tokens pass.
+        guard let name else { preconditionFailure("a field name that is no token") }
+        return bytes.extracting(field.value).withUnsafeBufferPointer { value in
+            if let text = String(validating: value, as: UTF8.self) {
+                return HTTPField(name: name, value: text)
+            }
+            return HTTPField(name: name, value: value)
+        }
+    }
+}
+
+/// The names most clients send, in the spelling they send: found without making text.
+enum FieldNames {
+    static let host = HTTPField.Name("Host")!
+
+    private static let byLength: [[(bytes: [UInt8], name: HTTPField.Name)]] = {
+        let names: [HTTPField.Name] = [
+            .accept, .acceptEncoding, .acceptLanguage, .authorization, .cacheControl, .connection,
+            .contentLength,
+            .contentType, .cookie, .expect, host, .ifMatch, .ifModifiedSince, .ifNoneMatch, .ifRange, .origin,
+            .range, .referer, .te, .transferEncoding, .userAgent, .via,
+        ]
+        var table: [[(bytes: [UInt8], name: HTTPField.Name)]] = Array(repeating: [], count: 24)
+        for name in names {
+            table[name.rawName.utf8.count].append((Array(name.rawName.utf8), name))
+        }
+        return table
+    }()
+
+    static func known(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPField.Name? {
+        guard range.count < byLength.count else { return nil }
+        search: for candidate in byLength[range.count] {
+            for index in 0..<range.count
+            where candidate.bytes[index] != bytes[range.lowerBound + index] {
+                continue search
+            }
+            return candidate.name
+        }
+        return nil
+    }
+}
+
+extension Span<UInt8> {
+    func matches(_ range: Range<Int>, exactly text: StaticString) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        for index in 0..<range.count where self[range.lowerBound + index] != text.utf8Start[index] {
+            return false
+        }
+        return true
+    }
+
+    /// The elements of a comma-separated list, trimmed; an empty one stays, so that a strict reader can refuse it.
+    func listElements(_ range: Range<Int>) -> [Range<Int>] {
+        guard !range.isEmpty else { return [] }
+        var elements: [Range<Int>] = []
+        var start = range.lowerBound
+        for index in range where self[index] == Byte.comma {
+            elements.append(trimmed(start..<index))
+            start = index + 1
+        }
+        elements.append(trimmed(start..<range.upperBound))
+        return elements
+    }
+}

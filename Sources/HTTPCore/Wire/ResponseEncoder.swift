@@ -1,0 +1,143 @@
+import HTTPTypes
+
+/// How a response's content is delimited (RFC 9112, section 6.3).
+enum ResponseFraming: Hashable, Sendable {
+    /// The status allows no content: 1xx, 204, 304 (RFC 9110, section 6.4.1).
+    case forbidden
+    case length(Int)
+    case chunked
+    /// HTTP/1.0 without a length: the end of the connection is the end of the content.
+    case untilClose
+}
+
+/// A response that may not be sent as it is: the programmer's error, not the client's.
+enum ResponseFault: Error, Hashable, Sendable {
+    /// CR, LF or NUL in a field would start another message (RFC 9110, section 5.5).
+    case forbiddenByte(field: String)
+    /// A final answer has a status of 200…599.
+    case status(Int)
+}
+
+/// Writes response heads and chunks.
+enum ResponseEncoder {
+    /// What the server says about its own connection, beside the handler's fields.
+    struct Context {
+        var framing: ResponseFraming
+        var closes: Bool
+        /// Of the request.
+        var minorVersion: Int
+        /// `Date: …` with its CRLF.
+        var dateLine: [UInt8]
+        var requestID: String
+    }
+
+    static func framing(
+        status: HTTPResponse.Status, length: Int?, minorVersion: Int
+    ) -> ResponseFraming {
+        if status.code == 204 || status.code == 304 || status.code < 200 { return .forbidden }
+        if let length { return .length(length) }
+        return minorVersion == 0 ? .untilClose : .chunked
+    }
+
+    /// Appends the head to `output`, which is as before if it throws.
+    static func encodeHead(
+        _ response: Response, _ context: Context, into output: inout [UInt8]
+    ) throws(ResponseFault) {
+        guard (200...599).contains(response.status.code) else { throw .status(response.status.code) }
+        let start = output.count
+        appendStatusLine(response.status, to: &output)
+        var hasDate = false
+        for field in response.headers where !isServers(field.name) {
+            if field.name == .date { hasDate = true }
+            guard append(field, to: &output) else {
+                output.removeLast(output.count - start)
+                throw .forbiddenByte(field: field.name.rawName)
+            }
+        }
+        if !hasDate { output.append(contentsOf: context.dateLine) }
+        output.append("X-Request-Id: ")
+        output.append(text: context.requestID)
+        output.append("\r\n")
+        appendFraming(context.framing, to: &output)
+        if context.closes {
+            output.append("Connection: close\r\n")
+        } else if context.minorVersion == 0 {
+            output.append("Connection: keep-alive\r\n")
+        }
+        output.append("\r\n")
+    }
+
+    /// `100 Continue` (RFC 9110, section 15.2.1).
+    static func appendContinue(to output: inout [UInt8]) {
+        output.append("HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    /// The line before a chunk's data; `\r\n` follows the data.
+    static func appendChunkSize(_ count: Int, to output: inout [UInt8]) {
+        output.append(text: String(count, radix: 16))
+        output.append("\r\n")
+    }
+
+    static func appendChunkEnd(to output: inout [UInt8]) { output.append("\r\n") }
+
+    static func appendLastChunk(to output: inout [UInt8]) { output.append("0\r\n\r\n") }
+
+    private static func appendStatusLine(_ status: HTTPResponse.Status, to output: inout [UInt8]) {
+        if status.code == 200 { return output.append("HTTP/1.1 200 OK\r\n") }
+        output.append("HTTP/1.1 ")
+        output.append(decimal: status.code)
+        output.append(" ")
+        output.append(text: status.reasonPhrase)
+        output.append("\r\n")
+    }
+
+    /// Fields that are the server's alone: its framing may not be contradicted.
+    private static func isServers(_ name: HTTPField.Name) -> Bool {
+        switch name.canonicalName {
+        case "connection", "content-length", "transfer-encoding", "x-request-id", "keep-alive", "upgrade":
+            true
+        default: false
+        }
+    }
+
+    private static func append(_ field: HTTPField, to output: inout [UInt8]) -> Bool {
+        output.append(text: field.name.rawName)
+        output.append(": ")
+        let isClean = field.withUnsafeBytesOfValue { value in
+            for byte in value where !Byte.isFieldContent(byte) { return false }
+            output.append(contentsOf: value)
+            return true
+        }
+        output.append("\r\n")
+        return isClean
+    }
+
+    private static func appendFraming(_ framing: ResponseFraming, to output: inout [UInt8]) {
+        switch framing {
+        case .forbidden, .untilClose: break
+        case .length(let length):
+            output.append("Content-Length: ")
+            output.append(decimal: length)
+            output.append("\r\n")
+        case .chunked:
+            output.append("Transfer-Encoding: chunked\r\n")
+        }
+    }
+}
+
+extension [UInt8] {
+    mutating func append(_ text: StaticString) {
+        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func append(text: String) {
+        var text = text
+        text.withUTF8 { append(contentsOf: $0) }
+    }
+
+    /// A number that is not negative.
+    mutating func append(decimal number: Int) {
+        if number >= 10 { append(decimal: number / 10) }
+        append(UInt8(ascii: "0") + UInt8(number % 10))
+    }
+}

@@ -1,0 +1,45 @@
+import HTTPCore
+import HTTPTypes
+import Logging
+
+/// What the handlers share.
+struct APIContext: Sendable {
+    var catalog: any JobCatalog
+    var urls: any URLParsing
+    var compiler: any PageCompiler
+    var signals: JobSignals
+    /// Where words are counted: not on the loop that answers.
+    var workers: WorkerPool
+    /// The loop the server runs on: long polls wait on its timers.
+    var loop: EventLoop
+    var authenticator: Authenticator
+    /// Bytes of a job's JSON.
+    var maxBodyBytes: Int
+    var logger: Logger
+}
+
+extension APIContext {
+    /// The job of the path, as its owner sees it; unknown and others' jobs are the same 404.
+    func job(of request: Request) async throws -> JobSnapshot {
+        let id = try jobID(of: request)
+        guard let job = try await catalog.snapshot(of: id, owner: try authenticator.owner(of: request)) else {
+            throw Problem.jobNotFound
+        }
+        return job
+    }
+
+    func jobID(of request: Request) throws -> JobID {
+        guard let id = JobID(request.parameters["id"] ?? "") else { throw Problem.jobNotFound }
+        return id
+    }
+}
+
+extension Response {
+    static func json(
+        _ status: HTTPResponse.Status, _ bytes: [UInt8], headers: HTTPFields = [:]
+    ) -> Response {
+        var fields = headers
+        fields[.contentType] = "application/json"
+        return Response(status: status, headers: fields, body: .bytes(bytes))
+    }
+}

@@ -1,0 +1,221 @@
+import HTTPTypes
+
+/// Reads `POST /v1/jobs`: the contract's JSON in, a ``JobSpec`` or every mistake with its pointer out.
+struct JobReader {
+    /// Characters of a job's, page kind's or field's name.
+    static let maxNameLength = 200
+    static let maxSelectorLength = 10_000
+    static let maxHeaderLength = 8_000
+    /// Start URLs of one job, all combinations counted. They are stored before the job is accepted.
+    static let maxStartPages = 1_000_000
+    static let maxPageKinds = 100
+    static let maxFields = 500
+
+    let urls: any URLParsing
+    let compiler: any PageCompiler
+
+    func read(_ body: [UInt8]) throws(Problem) -> JobSpec {
+        let value: JSONValue
+        do {
+            value = try JSONParser.parse(body)
+        } catch {
+            throw Problem(
+                .badRequest, "invalid_json",
+                "The body is not JSON: \(error.message), at line \(error.line), column \(error.column).")
+        }
+        let findings = Findings()
+        let spec = read(value, findings)
+        guard let spec, findings.places.isEmpty else {
+            throw Problem(
+                .unprocessableContent, "invalid_job", "The job is invalid: see errors.",
+                errors: findings.places)
+        }
+        return spec
+    }
+
+    private func read(_ value: JSONValue, _ findings: Findings) -> JobSpec? {
+        guard var job = ObjectReader(value, at: "", findings) else { return nil }
+        let name = job.string("name", maxLength: Self.maxNameLength)
+        let pages = job.required("pages").map { readPages($0, at: "/pages", findings) } ?? []
+        let start =
+            job.required("start").map {
+                StartReader(urls: urls, kinds: pages.map(\.name), findings: findings).read($0)
+            } ?? []
+        var spec = JobSpec(name: name, start: start, pages: pages)
+        if let fetch = job.value("fetch") { spec.fetch = readFetch(fetch, findings) }
+        if let politeness = job.value("politeness") { spec.politeness = readPoliteness(politeness, findings) }
+        if let limits = job.value("limits") { spec.limits = readLimits(limits, findings) }
+        spec.onFailure =
+            job.choice("on_failure", ["continue", "stop"]).flatMap(FailurePolicy.init) ?? .continue
+        job.unsupported("webhook", "webhooks are")
+        job.finish()
+        checkKinds(spec, findings)
+        return spec
+    }
+
+    // MARK: Pages
+
+    private func readPages(_ value: JSONValue, at pointer: String, _ findings: Findings) -> [PageKind] {
+        guard var pages = ObjectReader(value, at: pointer, findings) else { return [] }
+        let entries = pages.entries()
+        if entries.isEmpty { findings.add(pointer, "must name at least one page kind") }
+        if entries.count > Self.maxPageKinds {
+            findings.add(pointer, "must name at most \(Self.maxPageKinds) page kinds")
+        }
+        return entries.prefix(Self.maxPageKinds).compactMap { entry in
+            let place = pages.place(entry.name)
+            guard checkName(entry.name, at: place, findings) else { return nil }
+            return readKind(entry.name, entry.value, at: place, findings)
+        }
+    }
+
+    private func readKind(_ name: String, _ value: JSONValue, at pointer: String, _ findings: Findings)
+        -> PageKind?
+    {
+        guard var object = ObjectReader(value, at: pointer, findings) else { return nil }
+        var kind = PageKind(name: name)
+        if let follow = object.value("follow") {
+            kind.follow = readFollow(follow, at: object.place("follow"), findings)
+        }
+        if let each = object.value("each") {
+            kind.each = readSelector(each, at: object.place("each"), findings)?.selector
+        }
+        if let fields = object.value("fields") {
+            kind.fields = readFields(fields, at: object.place("fields"), findings)
+        }
+        object.unsupported("save", "saving files is", unless: .bool(false))
+        let does =
+            object.value("follow") != nil || object.value("fields") != nil || object.value("save") != nil
+        if !does { findings.add(pointer, "must have follow or fields: it yields nothing") }
+        if kind.each != nil, object.value("fields") == nil {
+            findings.add(object.place("each"), "needs fields: what to take of each match")
+        }
+        object.finish()
+        return kind
+    }
+
+    private func readFollow(_ value: JSONValue, at pointer: String, _ findings: Findings) -> [FollowRule] {
+        guard case .array(let rules) = value else {
+            findings.add(pointer, "must be an array, not \(value.kind)")
+            return []
+        }
+        return rules.enumerated().compactMap { index, rule in
+            guard var object = ObjectReader(rule, at: "\(pointer)/\(index)", findings) else { return nil }
+            let links = object.required("links").flatMap {
+                readSelector($0, at: object.place("links"), findings)
+            }
+            if links?.hasOptions == true {
+                findings.add(object.place("links"), "takes no all or keep_whitespace")
+            }
+            if object.required("as") == nil { return nil }
+            let kind = object.string("as", maxLength: Self.maxNameLength)
+            let sameHost = object.bool("same_host") ?? false
+            object.unsupported("allow", "URL patterns are")
+            object.unsupported("deny", "URL patterns are")
+            object.finish()
+            guard let links, let kind else { return nil }
+            return FollowRule(links: links.selector, kind: kind, sameHost: sameHost)
+        }
+    }
+
+    private func readFields(_ value: JSONValue, at pointer: String, _ findings: Findings) -> [Field] {
+        guard var object = ObjectReader(value, at: pointer, findings) else { return [] }
+        let entries = object.entries()
+        if entries.isEmpty { findings.add(pointer, "must name at least one field") }
+        if entries.count > Self.maxFields {
+            findings.add(pointer, "must name at most \(Self.maxFields) fields")
+        }
+        return entries.prefix(Self.maxFields).compactMap { entry in
+            let place = object.place(entry.name)
+            guard checkName(entry.name, at: place, findings) else { return nil }
+            guard let read = readSelector(entry.value, at: place, findings) else { return nil }
+            return Field(
+                name: entry.name, selector: read.selector, all: read.all, keepWhitespace: read.keepWhitespace)
+        }
+    }
+
+    private func checkName(_ name: String, at pointer: String, _ findings: Findings) -> Bool {
+        if name.isEmpty {
+            findings.add(pointer, "a name must not be empty")
+            return false
+        }
+        return ObjectReader.text(.string(name), at: pointer, maxLength: Self.maxNameLength, findings) != nil
+    }
+
+    // MARK: Selectors
+
+    private struct ReadSelector {
+        var selector: Selector
+        var all = false
+        var keepWhitespace = false
+        var hasOptions: Bool { all || keepWhitespace }
+    }
+
+    private func readSelector(_ value: JSONValue, at pointer: String, _ findings: Findings) -> ReadSelector? {
+        if case .string(let source) = value {
+            if source.hasPrefix("$") {
+                findings.add(pointer, "JSONPath selectors are not supported by this version of the service")
+                return nil
+            }
+            let isXPath = source == "." || ["/", "./", "("].contains { source.hasPrefix($0) }
+            let selector = Selector(language: isXPath ? .xpath : .css, source: source)
+            return check(selector, at: pointer, findings) ? ReadSelector(selector: selector) : nil
+        }
+        guard case .object = value, var object = ObjectReader(value, at: pointer, findings) else {
+            findings.add(pointer, "must be a selector: a string or an object, not \(value.kind)")
+            return nil
+        }
+        let css = object.value("css")
+        let xpath = object.value("xpath")
+        object.unsupported("json", "JSONPath selectors are")
+        object.unsupported("match", "regular expressions are")
+        object.unsupported("type", "types other than text are", unless: .string("text"))
+        object.unsupported("required", "required fields are", unless: .bool(false))
+        let all = object.bool("all") ?? false
+        let keepWhitespace = object.bool("keep_whitespace") ?? false
+        object.finish()
+        guard (css == nil) != (xpath == nil) else {
+            if object.value("json") == nil {
+                findings.add(pointer, "must have exactly one of css, xpath and json")
+            }
+            return nil
+        }
+        let name = css == nil ? "xpath" : "css"
+        guard let source = (css ?? xpath)?.string else {
+            findings.add(object.place(name), "must be a string")
+            return nil
+        }
+        let selector = Selector(language: css == nil ? .xpath : .css, source: source)
+        guard check(selector, at: object.place(name), findings) else { return nil }
+        return ReadSelector(selector: selector, all: all, keepWhitespace: keepWhitespace)
+    }
+
+    private func check(_ selector: Selector, at pointer: String, _ findings: Findings) -> Bool {
+        if selector.source.utf8.count > Self.maxSelectorLength {
+            findings.add(pointer, "must have at most \(Self.maxSelectorLength) bytes")
+            return false
+        }
+        do {
+            try compiler.check(selector)
+            return true
+        } catch {
+            let error = error as? SelectorError
+            let place = error?.offset.map { ", at character \($0 + 1)" } ?? ""
+            findings.add(
+                pointer,
+                "does not parse as \(selector.language == .css ? "CSS" : "XPath"): \(error?.message ?? "\(error!)")\(place)"
+            )
+            return false
+        }
+    }
+
+    private func checkKinds(_ spec: JobSpec, _ findings: Findings) {
+        let names = Set(spec.pages.map(\.name))
+        for kind in spec.pages {
+            for (index, rule) in kind.follow.enumerated() where !names.contains(rule.kind) {
+                let place = "/pages/\(JSONPointer.escape(kind.name))/follow/\(index)/as"
+                findings.add(place, "pages has no kind named \(rule.kind)")
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+/// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as}`.
+struct StartReader {
+    private static let maxURLLength = 8_000
+    /// The contract's names of variables: letters, digits and underscores.
+    private static let nameBytes = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_".utf8)
+
+    let urls: any URLParsing
+    /// The page kinds the job defines.
+    let kinds: [String]
+    let findings: Findings
+
+    func read(_ value: JSONValue) -> [StartEntry] {
+        let entries: [StartEntry]
+        switch value {
+        case .array(let elements):
+            if elements.isEmpty { findings.add("/start", "must have at least one URL") }
+            entries = elements.enumerated().compactMap { readEntry($1, at: "/start/\($0)") }
+        default:
+            entries = [readEntry(value, at: "/start")].compactMap(\.self)
+        }
+        let count = StartPages(entries: entries, urls: urls).count
+        if count > JobReader.maxStartPages {
+            let said = count == .max ? "more URLs than can be counted" : "\(count) URLs"
+            findings.add("/start", "gives \(said); at most \(JobReader.maxStartPages) are allowed")
+        }
+        return entries
+    }
+
+    private func readEntry(_ value: JSONValue, at pointer: String) -> StartEntry? {
+        if case .string = value {
+            return entry(value, at: pointer, variables: [:], kind: onlyKind(at: pointer))
+        }
+        guard case .object = value, var object = ObjectReader(value, at: pointer, findings) else {
+            findings.add(pointer, "must be a URL or an object, not \(value.kind)")
+            return nil
+        }
+        let url = object.required("url")
+        let variables =
+            object.value("variables").map { readVariables($0, at: object.place("variables")) } ?? [:]
+        let kind = readKind(&object)
+        object.finish()
+        guard let url else { return nil }
+        return entry(url, at: object.place("url"), variables: variables, kind: kind)
+    }
+
+    private func readKind(_ object: inout ObjectReader) -> String? {
+        guard object.value("as") != nil else { return onlyKind(at: object.place("as")) }
+        guard let kind = object.string("as", maxLength: JobReader.maxNameLength) else { return nil }
+        if !kinds.contains(kind) { findings.add(object.place("as"), "pages has no kind named \(kind)") }
+        return kind
+    }
+
+    private func onlyKind(at pointer: String) -> String? {
+        if kinds.count > 1 {
+            findings.add(pointer, "must say `as` which page kind it is: pages has \(kinds.count)")
+        }
+        return kinds.first
+    }
+
+    // MARK: URL templates
+
+    private func entry(
+        _ value: JSONValue, at pointer: String, variables: [String: URLTemplate.Values?], kind: String?
+    ) -> StartEntry? {
+        guard let text = ObjectReader.text(value, at: pointer, maxLength: Self.maxURLLength, findings),
+            let template = template(text, at: pointer, variables: variables), let kind
+        else { return nil }
+        check(template, at: pointer)
+        return StartEntry(template: template, kind: kind)
+    }
+
+    private func template(
+        _ text: String, at pointer: String, variables: [String: URLTemplate.Values?]
+    ) -> URLTemplate? {
+        var template = URLTemplate(literals: [], variables: [])
+        var rest = text[...]
+        var isWhole = true
+        while let open = rest.firstIndex(of: "{") {
+            guard let close = rest[open...].firstIndex(of: "}") else {
+                findings.add(pointer, "has an opening brace that does not close")
+                return nil
+            }
+            let name = String(rest[rest.index(after: open)..<close])
+            template.literals.append(String(rest[..<open]))
+            rest = rest[rest.index(after: close)...]
+            if let values = variables[name] {
+                // A variable whose values are wrong has its own finding.
+                if let values {
+                    template.variables.append(.init(name: name, values: values))
+                } else {
+                    isWhole = false
+                }
+            } else {
+                findings.add(pointer, "names the variable \(name), which variables does not define")
+                isWhole = false
+            }
+        }
+        template.literals.append(String(rest))
+        for name in variables.keys.sorted() where !text.contains("{\(name)}") {
+            findings.add(pointer, "does not name the variable \(name), which variables defines")
+        }
+        return isWhole ? template : nil
+    }
+
+    /// Every value of every list is tried once; of a range its ends.
+    private func check(_ template: URLTemplate, at pointer: String) {
+        var first = template
+        for index in first.variables.indices {
+            first.variables[index].values = .list([template.variables[index].values[0]])
+        }
+        guard checkURL(first.url(at: 0), at: pointer) else { return }
+        for variable in template.distinct {
+            guard case .list(let values) = variable.values else { continue }
+            for value in values {
+                var trial = first
+                for index in trial.variables.indices where trial.variables[index].name == variable.name {
+                    trial.variables[index].values = .list([value])
+                }
+                guard checkURL(trial.url(at: 0), at: pointer) else { return }
+            }
+        }
+    }
+
+    private func checkURL(_ url: String, at pointer: String) -> Bool {
+        if urls.parse(url) != nil { return true }
+        findings.add(pointer, "is no http or https URL: \(url.prefix(200))")
+        return false
+    }
+
+    // MARK: Variables
+
+    /// A name whose values are wrong maps to nil: it is known, and its mistake is told once.
+    private func readVariables(_ value: JSONValue, at pointer: String) -> [String: URLTemplate.Values?] {
+        guard var object = ObjectReader(value, at: pointer, findings) else { return [:] }
+        var variables: [String: URLTemplate.Values?] = [:]
+        for entry in object.entries() {
+            let place = object.place(entry.name)
+            guard !entry.name.isEmpty, entry.name.utf8.allSatisfy(Self.nameBytes.contains) else {
+                findings.add(place, "a variable's name has letters, digits and underscores only")
+                continue
+            }
+            variables.updateValue(readValues(entry.value, at: place), forKey: entry.name)
+        }
+        return variables
+    }
+
+    private func readValues(_ value: JSONValue, at pointer: String) -> URLTemplate.Values? {
+        guard var object = ObjectReader(value, at: pointer, findings) else { return nil }
+        let list = object.value("values")
+        let from = object.value("from")
+        let to = object.value("to")
+        let step = object.int("step", in: 1...(.max))
+        object.finish()
+        if let list {
+            if from != nil || to != nil || step != nil {
+                findings.add(pointer, "has values, so it takes no from, to or step")
+            }
+            return readList(list, at: object.place("values"))
+        }
+        guard let from, let to else {
+            findings.add(pointer, "must have from and to, or values")
+            return nil
+        }
+        if let first = from.int, let last = to.int {
+            guard first <= last else {
+                findings.add(pointer, "is empty: from is greater than to")
+                return nil
+            }
+            return .integers(from: first, to: last, step: step ?? 1)
+        }
+        guard let first = letter(from), let last = letter(to), first <= last, step == nil,
+            (first & 0x20) == (last & 0x20)
+        else {
+            findings.add(
+                pointer,
+                "must run from a whole number to one no smaller, or from a letter to a later one of the same case"
+            )
+            return nil
+        }
+        return .letters(from: first, to: last)
+    }
+
+    private func letter(_ value: JSONValue) -> UInt8? {
+        guard let text = value.string, text.utf8.count == 1, let byte = text.utf8.first else { return nil }
+        return (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) ? byte : nil
+    }
+
+    private func readList(_ value: JSONValue, at pointer: String) -> URLTemplate.Values? {
+        guard case .array(let elements) = value, !elements.isEmpty else {
+            findings.add(pointer, "must be an array of at least one string or number")
+            return nil
+        }
+        var values: [String] = []
+        for (index, element) in elements.enumerated() {
+            if case .number(let text) = element {
+                values.append(text)
+            } else if let text = ObjectReader.text(
+                element, at: "\(pointer)/\(index)", maxLength: Self.maxURLLength, findings)
+            {
+                values.append(text)
+            }
+        }
+        return values.count == elements.count ? .list(values) : nil
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import HTTPCore
+import Logging
+import UnixSignals
+
+/// Wires everything, serves until SIGTERM or SIGINT, then ends in order: no new requests, no new fetches, what is
+/// fetched is settled, leases go back, connections close, the embedded database stops if nobody else uses it.
+struct Application {
+    /// Pause between two looks for a database that is not there yet.
+    private static let databaseInterval = Duration.seconds(1)
+
+    private let configuration: ServeConfiguration
+    private let logger: Logger
+
+    init(_ configuration: ServeConfiguration) {
+        self.configuration = configuration
+        var logger = Logger(label: Service.name) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = configuration.logLevel
+        self.logger = logger
+    }
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let database = Database(configuration.database, logger: logger)
+        let storage = try await database.open()
+        let parts = try Parts(configuration, storage, logger)
+        do {
+            let port = try await parts.server.start(
+                host: configuration.bind.host, port: configuration.bind.port)
+            var address = configuration.bind
+            address.port = port
+            announce(address)
+        } catch {
+            await parts.stop()
+            await database.close()
+            throw SettingError(name: "--bind", reason: "cannot listen on \(configuration.bind): \(error)")
+        }
+        let work = Task { try await beginWork(parts, storage) }
+        for await signal in signals {
+            logger.info("stopping", metadata: ["signal": "\(signal)"])
+            break
+        }
+        work.cancel()
+        _ = await work.result
+        await parts.stop()
+        await database.close()
+        logger.info("stopped")
+    }
+
+    /// One line for people and scripts; the log has the rest.
+    private func announce(_ address: BindAddress) {
+        FileHandle.standardOutput.write(Data("\(Service.name) \(Service.version) listening on http://\(address)".utf8 + [0x0A]))
+        if configuration.keys.isEmpty { logger.notice("no API key is configured: serving loopback only") }
+    }
+
+    /// The database may come later than the service: until it is there and migrated, `/readyz` says so.
+    private func beginWork(_ parts: Parts, _ storage: StorageConfiguration) async throws {
+        while true {
+            do {
+                try await Migrator(configuration: storage).migrate(on: parts.workLoop, logger: logger)
+                try await parts.workStore.pruneDeadReplicas()
+                break
+            } catch let error as MigrationError {
+                logger.critical("the database's schema does not fit", metadata: ["cause": "\(error)"])
+                return
+            } catch {
+                logger.warning("no database yet", metadata: ["cause": "\(error)"])
+                try await parts.workLoop.sleep(for: Self.databaseInterval)
+            }
+        }
+        await parts.listener.start()
+        await parts.engine.start()
+        logger.info("ready for work")
+    }
+}
+
+/// Everything that runs, wired once. Two loops: one answers, one works; a status read never waits behind a job.
+private struct Parts {
+    let answerLoop: EventLoop
+    let workLoop: EventLoop
+    let workers: WorkerPool
+    let readStore: PostgresStore
+    let workStore: PostgresStore
+    let listener: WakeListener
+    let fetcher: CurlFetcher
+    let engine: Engine
+    let server: Server
+
+    init(_ configuration: ServeConfiguration, _ storage: StorageConfiguration, _ logger: Logger) throws {
+        answerLoop = try EventLoop(name: "answer")
+        workLoop = try EventLoop(name: "work")
+        workers = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
+        readStore = PostgresStore(storage, on: answerLoop, logger: logger)
+        workStore = PostgresStore(storage, on: workLoop, logger: logger)
+        let signals = JobSignals()
+        listener = WakeListener(storage, on: workLoop, logger: logger) { signals.workArrived() }
+        var fetching = FetchConfiguration()
+        fetching.egress = configuration.egress
+        fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
+        let urls = CurlURLs()
+        let compiler = HTMLPageCompiler()
+        engine = Engine(
+            EngineContext(
+                loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
+                hosts: HostLimiter(loop: workLoop), workers: workers, signals: signals,
+                userAgent: configuration.userAgent, logger: logger))
+        let responder = WebService.responder(
+            APIContext(
+                catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,
+                loop: answerLoop, authenticator: Authenticator(keys: configuration.keys),
+                maxBodyBytes: configuration.limits.maxBodyBytes, logger: logger))
+        server = Server(
+            loop: answerLoop, limits: configuration.limits, logger: logger, responder: responder,
+            errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
+    }
+
+    /// In order: no new requests, no new fetches, what is fetched is settled, leases go back.
+    func stop() async {
+        await server.shutdown()
+        await listener.stop()
+        await engine.stop()
+        await fetcher.stop()
+        workers.stop()
+        await readStore.close()
+        await workStore.close()
+        workLoop.stop()
+        answerLoop.stop()
+    }
+}

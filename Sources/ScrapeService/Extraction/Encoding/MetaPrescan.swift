@@ -1,0 +1,156 @@
+/// The encoding a page names inside itself: WHATWG HTML, section 13.2.3.2, "prescan a byte stream".
+struct MetaPrescan {
+    /// How far into the page the standard looks.
+    static let maxPrescanBytes = 1024
+
+    private let bytes: ArraySlice<UInt8>
+    private var position: Int
+
+    static func encoding(of bytes: ArraySlice<UInt8>) -> TextEncoding? {
+        var prescan = MetaPrescan(bytes: bytes.prefix(maxPrescanBytes))
+        return prescan.xmlDeclaration() ?? prescan.run()
+    }
+
+    private init(bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
+
+    private func peek(_ ahead: Int = 0) -> UInt8? {
+        position + ahead < bytes.endIndex ? bytes[position + ahead] : nil
+    }
+
+    private func stands(_ text: StaticString) -> Bool {
+        guard position + text.utf8CodeUnitCount <= bytes.endIndex else { return false }
+        return (0..<text.utf8CodeUnitCount).allSatisfy {
+            Self.lowered(bytes[position + $0]) == text.utf8Start[$0]
+        }
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte + 32 : byte }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0C || byte == 0x0D
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(lowered(byte)) }
+
+    /// `<?xml version="1.0" encoding="…"?>`, for XML and for HTML that was once XHTML.
+    private func xmlDeclaration() -> TextEncoding? {
+        guard stands("<?xml"), let end = bytes.firstIndex(of: UInt8(ascii: ">")) else { return nil }
+        let declaration = String(decoding: bytes[..<end], as: UTF8.self)
+        guard let match = declaration.firstMatch(of: /encoding\s*=\s*["']([^"']*)["']/) else { return nil }
+        return Self.inMarkup(String(match.1))
+    }
+
+    /// What is readable as ASCII up to here cannot be UTF-16.
+    private static func inMarkup(_ label: String) -> TextEncoding? {
+        let encoding = TextEncoding(label: label)
+        return encoding == .utf16LE || encoding == .utf16BE ? .utf8 : encoding
+    }
+
+    private mutating func run() -> TextEncoding? {
+        while let byte = peek() {
+            guard byte == UInt8(ascii: "<") else {
+                position += 1
+                continue
+            }
+            if stands("<!--") {
+                skipComment()
+            } else if stands("<meta"), let after = peek(5), Self.isSpace(after) || after == UInt8(ascii: "/")
+            {
+                position += 5
+                if let encoding = metaEncoding() { return encoding }
+            } else if isTag {
+                while let next = peek(), !Self.isSpace(next), next != UInt8(ascii: ">") { position += 1 }
+                while nextAttribute() != nil {}
+            } else if let next = peek(1), "!/?".utf8.contains(next) {
+                while let next = peek(), next != UInt8(ascii: ">") { position += 1 }
+            }
+            position += 1
+        }
+        return nil
+    }
+
+    private var isTag: Bool {
+        guard let next = peek(1) else { return false }
+        return Self.isLetter(next) || (next == UInt8(ascii: "/") && peek(2).map(Self.isLetter) == true)
+    }
+
+    private mutating func skipComment() {
+        position += 2
+        while position < bytes.endIndex, !stands("-->") { position += 1 }
+        position += 2
+    }
+
+    private mutating func metaEncoding() -> TextEncoding? {
+        var names: Set<String> = []
+        var isPragma = false
+        var needsPragma: Bool?
+        var label: String?
+        while let (name, value) = nextAttribute() {
+            guard names.insert(name).inserted else { continue }
+            switch name {
+            case "http-equiv":
+                isPragma = value == "content-type"
+            case "content" where label == nil:
+                label = Self.charset(inContent: value)
+                if label != nil { needsPragma = true }
+            case "charset":
+                label = value
+                needsPragma = false
+            default:
+                break
+            }
+        }
+        guard let needsPragma, let label, !needsPragma || isPragma else { return nil }
+        return Self.inMarkup(label)
+    }
+
+    /// "Extract a character encoding from a meta element": `text/html; charset=…`.
+    private static func charset(inContent content: String) -> String? {
+        content.firstMatch(
+            of: /charset[ \t\n\f\r]*=[ \t\n\f\r]*(?:"([^"]*)"|'([^']*)'|([^"'; \t\n\f\r][^; \t\n\f\r]*))/
+        )
+        .flatMap { match in (match.1 ?? match.2 ?? match.3).map(String.init) }
+    }
+
+    /// "Get an attribute": name and value in lower case; nil at the end of the tag, where the cursor stays.
+    private mutating func nextAttribute() -> (name: String, value: String)? {
+        while let next = peek(), Self.isSpace(next) || next == UInt8(ascii: "/") { position += 1 }
+        guard let first = peek(), first != UInt8(ascii: ">") else { return nil }
+        var name: [UInt8] = []
+        while let next = peek(), !Self.isSpace(next), !"/>".utf8.contains(next) {
+            if next == UInt8(ascii: "="), !name.isEmpty { break }
+            name.append(Self.lowered(next))
+            position += 1
+        }
+        skipSpace()
+        guard peek() == UInt8(ascii: "=") else { return (String(decoding: name, as: UTF8.self), "") }
+        position += 1
+        skipSpace()
+        return (String(decoding: name, as: UTF8.self), attributeValue())
+    }
+
+    private mutating func skipSpace() {
+        while let next = peek(), Self.isSpace(next) { position += 1 }
+    }
+
+    private mutating func attributeValue() -> String {
+        var value: [UInt8] = []
+        if let quote = peek(), quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+            position += 1
+            while let next = peek(), next != quote {
+                value.append(Self.lowered(next))
+                position += 1
+            }
+            position += 1
+        } else {
+            while let next = peek(), !Self.isSpace(next), next != UInt8(ascii: ">") {
+                value.append(Self.lowered(next))
+                position += 1
+            }
+        }
+        return String(decoding: value, as: UTF8.self)
+    }
+}

@@ -1,0 +1,86 @@
+internal import CLibXML
+
+/// A parsed page and the owner of its tree: every node pointer is good for as long as this value is.
+struct PageTree: ~Copyable {
+    let document: xmlDocPtr
+    let isXML: Bool
+
+    /// `bytes` from `start` are valid UTF-8 without NUL. Throws ``ExtractionError/failed(_:)`` where parsing costs too much.
+    init(_ bytes: [UInt8], from start: Int, isXML: Bool) throws {
+        LibXMLSetup.prepareThread()
+        self.isXML = isXML
+        document = try bytes.withUnsafeBytes { buffer in
+            try Self.parse(UnsafeRawBufferPointer(rebasing: buffer[start...]), isXML: isXML)
+        }
+        if isXML { Self.dropNamespaces(document) }
+    }
+
+    deinit {
+        xmlFreeDoc(document)
+    }
+
+    /// The root element; nil on an empty page.
+    var root: xmlNodePtr? { xmlDocGetRootElement(document) }
+
+    /// Where a walk over all of the page starts.
+    var top: xmlNodePtr { UnsafeMutableRawPointer(document).assumingMemoryBound(to: xmlNode.self) }
+
+    private static func parse(_ bytes: UnsafeRawBufferPointer, isXML: Bool) throws -> xmlDocPtr {
+        var input = ParserInput(bytes)
+        let parsed = withUnsafeMutablePointer(to: &input) { state in
+            isXML ? parseXML(state) : parseHTML(state)
+        }
+        guard !input.isExpired else {
+            xmlFreeDoc(parsed)
+            throw ExtractionError.failed("the page takes too long to parse")
+        }
+        guard let document = parsed ?? htmlNewDocNoDtD(nil, nil) else {
+            throw ExtractionError.failed("no memory to parse the page")
+        }
+        return document
+    }
+
+    /// Not HTML_PARSE_HUGE: without it libxml2 bounds depth, names and single texts (10 MB).
+    private static func parseHTML(_ input: UnsafeMutablePointer<ParserInput>) -> xmlDocPtr? {
+        guard let parser = htmlNewParserCtxt() else { return nil }
+        defer { htmlFreeParserCtxt(parser) }
+        let options =
+            HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NOERROR.rawValue | HTML_PARSE_NOWARNING.rawValue
+            | HTML_PARSE_NONET.rawValue | HTML_PARSE_COMPACT.rawValue | HTML_PARSE_NODEFDTD.rawValue
+        return htmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options))
+    }
+
+    /// No entity or attribute default of a document type is taken over, so none can multiply ("billion laughs"), and none
+    /// is fetched. SAX1 because only there attribute defaults pass through a handler that can be left out.
+    private static func parseXML(_ input: UnsafeMutablePointer<ParserInput>) -> xmlDocPtr? {
+        guard let parser = xmlNewParserCtxt() else { return nil }
+        defer { xmlFreeParserCtxt(parser) }
+        parser.pointee.sax.pointee.entityDecl = nil
+        parser.pointee.sax.pointee.unparsedEntityDecl = nil
+        parser.pointee.sax.pointee.attributeDecl = nil
+        parser.pointee.sax.pointee.elementDecl = nil
+        parser.pointee.sax.pointee.externalSubset = nil
+        let options =
+            XML_PARSE_RECOVER.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
+            | XML_PARSE_NONET.rawValue | XML_PARSE_COMPACT.rawValue | XML_PARSE_NOENT.rawValue
+            | XML_PARSE_SAX1.rawValue | XML_PARSE_IGNORE_ENC.rawValue
+        return xmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options))
+    }
+
+    /// Selectors have no prefixes, so an Atom feed's `entry` is just that: names count without their namespace.
+    private static func dropNamespaces(_ document: xmlDocPtr) {
+        let top = UnsafeMutableRawPointer(document).assumingMemoryBound(to: xmlNode.self)
+        var node = top.firstChildOfTree
+        while let current = node {
+            if current.isElement {
+                current.pointee.ns = nil
+                var attribute = current.pointee.properties
+                while let present = attribute {
+                    present.pointee.ns = nil
+                    attribute = present.pointee.next
+                }
+            }
+            node = current.following(within: top)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/// The limits of one ``CurlMulti``, each with its unit, default and reason.
+struct CurlSettings: Sendable {
+    /// Connections open at once, idle ones included; a transfer beyond waits for one to end.
+    /// 4096: four jobs of the largest concurrency (1000), with a descriptor each.
+    var maxConnections = 4096
+    /// Idle connections kept for reuse. 1024: one for each fetch of a job of the largest concurrency.
+    var maxIdleConnections = 1024
+    /// Seconds an idle connection may wait for its next use. 60: servers close theirs after 60…75.
+    var maxIdleSeconds = 60
+    /// Finished handles kept for reuse, some 10 KiB each. 256: what a busy loop starts between two turns.
+    var maxIdleHandles = 256
+    /// Streams on one HTTP/2 connection. 100: the least RFC 9113 §6.5.2 recommends a server to allow.
+    var maxStreamsPerConnection = 100
+    /// Header bytes of all answers of one fetch, redirects, interim answers and trailers included.
+    /// 256 KiB: what browsers take; ordinary answers stay under 8 KiB.
+    var maxHeaderBytes = 256 << 10
+    /// What one read may bring, a buffer a running transfer. 32 KiB: most pages arrive in one or two reads.
+    var receiveBufferBytes = 32 << 10
+    /// What a `Content-Length` may reserve before a byte has come. 1 MiB: a lying server costs no more.
+    var maxReservedBytes = 1 << 20
+    /// A transfer slower than this over ``lowSpeedSeconds`` times out. 0 (off): the fetch's own time-out bounds it.
+    var minBytesPerSecond = 0
+    /// The window ``minBytesPerSecond`` is measured over. 60: longer than a slow server thinks.
+    var lowSpeedSeconds = 60
+    /// PEM file of the certificate authorities to trust instead of the system's.
+    var caFile: String?
+}
+
+/// One GET as libcurl is to do it.
+struct CurlRequest: Sendable {
+    var url: String
+    var timeoutMilliseconds: Int
+    var connectTimeoutMilliseconds: Int
+    var maxRedirects: Int
+    /// After decompression.
+    var maxBodyBytes: Int
+    var userAgent: String
+    /// Whole field lines (`Name: value`), checked by the caller: no CR, LF or NUL.
+    var headerLines: [String] = []
+}
+
+/// What came back, whatever its status.
+struct CurlAnswer: Sendable {
+    var status: Int
+    /// Nil where no redirect was followed.
+    var redirectedURL: String?
+    var contentType: String?
+    var retryAfter: String?
+    var body: [UInt8]
+    var seconds: Double
+}
+
+/// Why nothing came back.
+struct CurlFailure: Error, Sendable {
+    enum Cause: Hashable, Sendable {
+        case dns, connect, tls
+        case connectTimeout, timeout
+        /// Closed, cut or broken before the answer was whole.
+        case lost
+        case bodyTooLarge, headersTooLarge, tooManyRedirects
+        /// Every address of the host was refused by the caller's `mayDial`.
+        case addressRefused
+        /// Neither http nor https, or no URL at all: a redirect led there.
+        case schemeRefused
+        case cancelled
+        /// libcurl's own number (CURLcode).
+        case internalError(UInt32)
+    }
+
+    var cause: Cause
+    var seconds: Double
+}

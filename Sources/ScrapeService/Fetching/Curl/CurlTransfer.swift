@@ -1,0 +1,289 @@
+import CCurl
+import Glibc
+
+/// One easy handle and the transfer that runs on it. ``CurlMulti`` pools them: a handle is reset and used again.
+///
+/// libcurl holds an unretained pointer to this object while a transfer runs; `CurlMulti.running` keeps it alive.
+/// The callbacks only take notes: none of them calls back into libcurl, but for reading the length announced.
+final class CurlTransfer {
+    typealias Completion = (Result<CurlAnswer, CurlFailure>) -> Void
+    /// Whether the very address libcurl is about to dial may be dialled.
+    typealias AddressCheck = (UnsafePointer<sockaddr>, socklen_t) -> Bool
+
+    /// Why a callback ended the transfer.
+    private enum Refusal { case bodyTooLarge, headersTooLarge }
+
+    let easy: UnsafeMutableRawPointer
+    private let settings: CurlSettings
+    private let mayDial: AddressCheck
+
+    private(set) var ticket: UInt64 = 0
+    private var completion: Completion?
+    private var headerList: UnsafeMutablePointer<curl_slist>?
+    private var maxBodyBytes = 0
+    private var body: [UInt8] = []
+    private var headers = HeaderNotes()
+    private var refusal: Refusal?
+    /// Since the last answer: a redirect starts them anew.
+    private var dialledAddresses = 0
+    private var refusedAddresses = 0
+
+    private struct HeaderNotes {
+        var bytes = 0
+        /// The blank line behind the fields has come. libcurl takes a connection closed before it for a whole answer.
+        var isComplete = false
+        /// Bytes of all requests sent when the last answer began.
+        var requestBytes = 0
+    }
+
+    init?(settings: CurlSettings, mayDial: @escaping AddressCheck) {
+        guard let easy = curl_easy_init() else { return nil }
+        self.easy = easy
+        self.settings = settings
+        self.mayDial = mayDial
+    }
+
+    deinit {
+        curl_easy_cleanup(easy)
+        curl_slist_free_all(headerList)
+    }
+
+    /// The transfer a handle was prepared for. Valid while `CurlMulti.running` holds it.
+    static func running(on easy: UnsafeMutableRawPointer) -> CurlTransfer {
+        from(scrape_easy_private(easy)!)
+    }
+
+    fileprivate static func from(_ context: UnsafeMutableRawPointer) -> CurlTransfer {
+        Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    // MARK: Life
+
+    func prepare(_ request: CurlRequest, ticket: UInt64, completion: @escaping Completion) {
+        self.ticket = ticket
+        self.completion = completion
+        maxBodyBytes = request.maxBodyBytes
+        headers = HeaderNotes()
+        refusal = nil
+        dialledAddresses = 0
+        refusedAddresses = 0
+        curl_easy_reset(easy)
+        setCallbacks()
+        setConnectionOptions()
+        setRequestOptions(request)
+    }
+
+    /// Tells the waiting caller; the handle is already out of its multi handle.
+    func finish(_ code: CURLcode) {
+        if code == CURLE_OK && refusal == nil && headers.isComplete {
+            complete(.success(answer()))
+        } else {
+            finish(cause: cause(of: code))
+        }
+    }
+
+    func finish(cause: CurlFailure.Cause) {
+        complete(.failure(CurlFailure(cause: cause, seconds: seconds)))
+    }
+
+    private func complete(_ outcome: Result<CurlAnswer, CurlFailure>) {
+        body = []
+        curl_slist_free_all(headerList)
+        headerList = nil
+        let completion = self.completion
+        self.completion = nil
+        completion?(outcome)
+    }
+
+    // MARK: What libcurl tells
+
+    fileprivate func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard body.count + bytes.count <= maxBodyBytes else {
+            refusal = .bodyTooLarge
+            return false
+        }
+        if body.isEmpty { reserveAnnouncedLength() }
+        body.append(contentsOf: bytes)
+        return true
+    }
+
+    private func reserveAnnouncedLength() {
+        let announced = Int(scrape_easy_offset(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T))
+        let reserve = min(announced, maxBodyBytes, settings.maxReservedBytes)
+        if reserve > 0 { body.reserveCapacity(reserve) }
+    }
+
+    /// One line, its end included.
+    fileprivate func receiveHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        headers.bytes += line.count
+        if headers.bytes > settings.maxHeaderBytes { refusal = .headersTooLarge }
+        if line.starts(with: "HTTP/".utf8) {
+            headers.isComplete = false
+            dialledAddresses = 0
+            refusedAddresses = 0
+            headers.requestBytes = scrape_easy_long(easy, CURLINFO_REQUEST_SIZE)
+        } else if line.first == 0x0d || line.first == 0x0a {
+            headers.isComplete = true
+        }
+        return refusal == nil
+    }
+
+    /// A new socket to the address, or `CURL_SOCKET_BAD`: this is where every dial passes, redirects included.
+    fileprivate func dial(_ target: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
+        let (family, kind, proto, length) = (
+            target.pointee.family, target.pointee.socktype, target.pointee.protocol, target.pointee.addrlen
+        )
+        let allowed = withUnsafePointer(to: &target.pointee.addr) { mayDial($0, socklen_t(length)) }
+        guard allowed else {
+            refusedAddresses += 1
+            return curl_socket_t(-1)
+        }
+        dialledAddresses += 1
+        return socket(family, kind | Int32(SOCK_CLOEXEC.rawValue), proto)
+    }
+
+    // MARK: Outcome
+
+    private var seconds: Double {
+        Double(scrape_easy_offset(easy, CURLINFO_TOTAL_TIME_T)) / 1_000_000
+    }
+
+    private func answer() -> CurlAnswer {
+        let redirected = scrape_easy_long(easy, CURLINFO_REDIRECT_COUNT) > 0
+        return CurlAnswer(
+            status: scrape_easy_long(easy, CURLINFO_RESPONSE_CODE),
+            redirectedURL: redirected ? effectiveURL : nil,
+            contentType: header("Content-Type"),
+            retryAfter: header("Retry-After"),
+            body: body,
+            seconds: seconds)
+    }
+
+    private var effectiveURL: String? {
+        scrape_easy_string(easy, CURLINFO_EFFECTIVE_URL).map { String(cString: $0) }
+    }
+
+    /// Of the last answer only; the last field line of that name.
+    private func header(_ name: String) -> String? {
+        var found: UnsafeMutablePointer<curl_header>?
+        guard curl_easy_header(easy, name, 0, UInt32(CURLH_HEADER), -1, &found) == CURLHE_OK,
+            let first = found
+        else { return nil }
+        let last = first.pointee.amount - 1
+        if last > 0 { _ = curl_easy_header(easy, name, last, UInt32(CURLH_HEADER), -1, &found) }
+        return found.map { String(cString: $0.pointee.value) }
+    }
+
+    private func cause(of code: CURLcode) -> CurlFailure.Cause {
+        switch refusal {
+        case .bodyTooLarge: return .bodyTooLarge
+        case .headersTooLarge: return .headersTooLarge
+        case nil: break
+        }
+        switch code {
+        case CURLE_COULDNT_CONNECT:
+            return dialledAddresses == 0 && refusedAddresses > 0 ? .addressRefused : .connect
+        case CURLE_OPERATION_TIMEDOUT:
+            return scrape_easy_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0 ? .connectTimeout : .timeout
+        // Also what libcurl calls an answer without a status line (HTTP/0.9): then a request got no header back.
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            return scrape_easy_long(easy, CURLINFO_REQUEST_SIZE) > headers.requestBytes
+                ? .lost : .schemeRefused
+        // libcurl's bound on a single header line.
+        case CURLE_OUT_OF_MEMORY where headers.bytes > 0 && body.isEmpty: return .headersTooLarge
+        case CURLE_OK: return .lost
+        default: return CurlFailure.Cause(code)
+        }
+    }
+}
+
+// MARK: Options
+
+extension CurlTransfer {
+    private func setCallbacks() {
+        scrape_easy_set_callbacks(
+            easy, Unmanaged.passUnretained(self).toOpaque(),
+            { bytes, size, count, context in
+                let buffer = UnsafeRawBufferPointer(start: bytes, count: size * count)
+                return CurlTransfer.from(context!).receiveBody(buffer) ? size * count : 0
+            },
+            { line, size, count, context in
+                let buffer = UnsafeRawBufferPointer(start: line, count: size * count)
+                return CurlTransfer.from(context!).receiveHeader(buffer) ? size * count : 0
+            },
+            { context, purpose, target in
+                guard purpose == CURLSOCKTYPE_IPCXN else { return curl_socket_t(-1) }
+                return CurlTransfer.from(context!).dial(target!)
+            })
+    }
+
+    private func setConnectionOptions() {
+        set(CURLOPT_NOSIGNAL, 1)
+        // A resolver thread that is no longer wanted is left to end alone: waiting for it would stop the loop.
+        set(CURLOPT_QUICK_EXIT, 1)
+        // Refused, and not needed, while the handle still has its buffer of the transfer before.
+        _ = scrape_easy_set_long(easy, CURLOPT_BUFFERSIZE, settings.receiveBufferBytes)
+        set(CURLOPT_MAXAGE_CONN, settings.maxIdleSeconds)
+        set(CURLOPT_LOW_SPEED_LIMIT, settings.minBytesPerSecond)
+        set(CURLOPT_LOW_SPEED_TIME, settings.minBytesPerSecond > 0 ? settings.lowSpeedSeconds : 0)
+        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
+        // Empty, not null: null would take the proxy of the environment.
+        set(CURLOPT_PROXY, "")
+        // Without a directory libcurl keeps the parsed certificates; with one it reads them again each connection.
+        scrape_easy_set_string(easy, CURLOPT_CAPATH, nil)
+        if let caFile = settings.caFile { set(CURLOPT_CAINFO, caFile) }
+    }
+
+    private func setRequestOptions(_ request: CurlRequest) {
+        set(CURLOPT_URL, request.url)
+        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+        // Behind TLS, wait for the first connection to say whether it takes many streams before opening others.
+        set(CURLOPT_PIPEWAIT, request.url.hasPrefix("https:") ? 1 : 0)
+        // Empty: every encoding this libcurl can undo.
+        set(CURLOPT_ACCEPT_ENCODING, "")
+        set(CURLOPT_FOLLOWLOCATION, request.maxRedirects > 0 ? 1 : 0)
+        set(CURLOPT_MAXREDIRS, request.maxRedirects)
+        set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
+        set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
+        // By Content-Length, before a byte of the body is read.
+        scrape_easy_set_offset(easy, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maxBodyBytes))
+        set(CURLOPT_USERAGENT, request.userAgent)
+        for line in request.headerLines { headerList = curl_slist_append(headerList, line) }
+        scrape_easy_set_list(easy, CURLOPT_HTTPHEADER, headerList)
+    }
+
+    private func set(_ option: CURLoption, _ value: Int) {
+        let code = scrape_easy_set_long(easy, option, value)
+        assert(code == CURLE_OK, "libcurl refuses option \(option.rawValue)")
+    }
+
+    private func set(_ option: CURLoption, _ value: String) {
+        let code = scrape_easy_set_string(easy, option, value)
+        assert(code == CURLE_OK, "libcurl refuses option \(option.rawValue)")
+    }
+}
+
+extension CurlFailure.Cause {
+    /// By the code alone; ``CurlTransfer`` knows more about some of them.
+    fileprivate init(_ code: CURLcode) {
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST: self = .dns
+        case CURLE_COULDNT_CONNECT: self = .connect
+        case CURLE_OPERATION_TIMEDOUT: self = .timeout
+        case CURLE_FILESIZE_EXCEEDED: self = .bodyTooLarge
+        case CURLE_TOO_MANY_REDIRECTS: self = .tooManyRedirects
+        case CURLE_URL_MALFORMAT: self = .schemeRefused
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
+            CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,
+            CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_CLIENTCERT, CURLE_USE_SSL_FAILED,
+            CURLE_SSL_SHUTDOWN_FAILED:
+            self = .tls
+        case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE, CURLE_HTTP2,
+            CURLE_HTTP2_STREAM, CURLE_BAD_CONTENT_ENCODING, CURLE_WEIRD_SERVER_REPLY, CURLE_WRITE_ERROR,
+            CURLE_NO_CONNECTION_AVAILABLE:
+            self = .lost
+        default: self = .internalError(code.rawValue)
+        }
+    }
+}

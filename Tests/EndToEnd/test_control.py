@@ -1,0 +1,118 @@
+"""Cancelling, deleting, repeating: what a script may do to a job, and what stops when."""
+
+import json
+import time
+
+import harness
+
+CANCEL_SECONDS = 5
+QUIET_SECONDS = 1.5
+
+
+def fetching(client, job_id):
+    """The status once some page was fetched."""
+    return harness.wait_until(
+        lambda: (s := client.status(job_id))["progress"]["fetched"] >= 20 and s, 30, "the job fetches pages")
+
+
+def test_cancel_is_seen_at_once_and_done_within_five_seconds(client, slow_site):
+    job_id = client.submit(slow_site.job)
+    fetching(client, job_id)
+    began = time.monotonic()
+    answer = client.post(f"/v1/jobs/{job_id}/cancel")
+    assert answer.status == 202 and harness.as_json(answer)["status"] in ("cancelling", "cancelled")
+    status = client.finished(job_id, CANCEL_SECONDS)
+    assert time.monotonic() - began <= CANCEL_SECONDS
+    assert (status["status"], status["stop_reason"]) == ("cancelled", "cancelled")
+    progress = status["progress"]
+    assert (progress["queued"], progress["in_flight"]) == (0, 0) and progress["skipped"] > 0
+
+
+def test_no_request_leaves_after_a_job_is_cancelled(client):
+    with harness.Site("--pages", "40", "--no-faults", "--latency-ms", "100", "--concurrency", "32") as site:
+        job_id = client.submit(site.job)
+        fetching(client, job_id)
+        client.post(f"/v1/jobs/{job_id}/cancel")
+        client.finished(job_id, CANCEL_SECONDS)
+        cancelled_at = time.time()
+        time.sleep(QUIET_SECONDS)
+        late = [line for line in site.access_log() if line.started > cancelled_at]
+        assert not late, late[:3]
+
+
+def test_repeating_a_cancel_is_harmless(client, slow_site):
+    job_id = client.submit(slow_site.job)
+    for _ in range(3):
+        assert client.post(f"/v1/jobs/{job_id}/cancel").status == 202
+    client.finished(job_id, CANCEL_SECONDS)
+    assert client.post(f"/v1/jobs/{job_id}/cancel").status == 202
+
+
+def test_a_finished_job_cannot_be_cancelled(client, small_site):
+    job_id = client.submit(small_site.job)
+    client.finished(job_id)
+    answer = client.post(f"/v1/jobs/{job_id}/cancel")
+    assert answer.status == 409 and answer.headers.get_content_type() == "application/problem+json"
+
+
+def test_a_running_job_cannot_be_deleted_and_the_answer_names_cancel(client, slow_site):
+    job_id = client.submit(slow_site.job)
+    answer = client.delete(f"/v1/jobs/{job_id}")
+    assert answer.status == 409 and b"cancel" in answer.body
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    client.finished(job_id, CANCEL_SECONDS)
+    assert client.delete(f"/v1/jobs/{job_id}").status == 204
+
+
+def test_the_same_idempotency_key_and_body_give_the_first_answer_again(client, small_site):
+    first = client.post("/v1/jobs", small_site.job, Idempotency_Key="once")
+    again = client.post("/v1/jobs", small_site.job, Idempotency_Key="once")
+    assert (first.status, again.status) == (202, 202)
+    assert harness.as_json(first)["id"] == harness.as_json(again)["id"]
+    assert first.headers["Location"] == again.headers["Location"]
+    other = client.post("/v1/jobs", harness.job_of(small_site, name="other"), Idempotency_Key="once")
+    assert other.status == 422
+    client.finished(harness.as_json(first)["id"])
+
+
+def test_max_pages_and_max_items_are_exact(client, small_site):
+    job_id = client.submit(harness.job_of(small_site, limits={"max_pages": 123}))
+    status = client.finished(job_id)
+    assert status["progress"]["fetched"] + status["progress"]["failed"] == 123
+    assert status["stop_reason"] == "max_pages"
+    job_id = client.submit(harness.job_of(small_site, limits={"max_items": 57}))
+    status = client.finished(job_id)
+    assert (status["progress"]["items"], status["stop_reason"]) == (57, "max_items")
+    assert len(list(client.walk(f"/v1/jobs/{job_id}/results"))) == 57
+
+
+def test_max_duration_ends_the_job(client, slow_site):
+    began = time.monotonic()
+    job = harness.job_of(slow_site, limits={"max_duration_seconds": 1})
+    job["fetch"] = {**slow_site.job["fetch"], "concurrency": 4}
+    status = client.finished(client.submit(job), 15)
+    assert status["stop_reason"] == "max_duration" and time.monotonic() - began < 10
+    assert status["progress"]["skipped"] > 0
+
+
+def test_on_failure_stop_ends_the_job_at_the_first_failed_page(client):
+    with harness.Site("--pages", "4", "--concurrency", "4") as site:
+        status = client.finished(client.submit(harness.job_of(site, on_failure="stop")))
+    assert (status["status"], status["stop_reason"]) == ("failed", "first_failure")
+
+
+def test_a_job_without_any_start_page_is_failed(client):
+    port = harness.free_port()
+    job = {"name": "nobody", "start": f"http://127.0.0.1:{port}/", "pages": {"p": {"fields": {"text": "//title"}}},
+           "fetch": {"retries": 0}}
+    status = client.finished(client.submit(job), 30)
+    assert (status["status"], status["stop_reason"]) == ("failed", "start_failed")
+    assert status["failures"] == [{"code": "connect_failed", "count": 1}]
+
+
+def test_a_status_with_202_can_be_read_at_once(client, small_site):
+    for _ in range(20):
+        answer = client.post("/v1/jobs", json.dumps(small_site.job), Content_Type="application/json")
+        location = answer.headers["Location"]
+        assert client.get(location).status == 200
+        client.post(f"{location}/cancel")

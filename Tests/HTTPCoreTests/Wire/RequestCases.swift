@@ -1,0 +1,206 @@
+@testable import HTTPCore
+import Testing
+
+/// One request head on the wire, where the rule stands, and what becomes of it.
+struct RequestCase: CustomTestStringConvertible, Sendable {
+    let rule: String
+    let text: String
+    /// `nil`: it is accepted.
+    let status: Int?
+
+    var testDescription: String { "\(rule): \(text.debugDescription.prefix(60))" }
+    var bytes: [UInt8] { text.unicodeScalars.map { UInt8($0.value) } }
+
+    static func good(_ rule: String, _ text: String) -> RequestCase {
+        RequestCase(rule: rule, text: text, status: nil)
+    }
+
+    static func bad(_ rule: String, _ text: String, _ status: Int = 400) -> RequestCase {
+        RequestCase(rule: rule, text: text, status: status)
+    }
+
+    /// A request with these field lines beside `Host`.
+    static func fields(_ lines: String) -> String { "POST / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\n" }
+    static func host(_ host: String) -> String { "GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n" }
+    static func target(_ target: String) -> String { "GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n" }
+    static func line(_ line: String) -> String { "\(line)\r\nHost: a\r\n\r\n" }
+
+    static let accepted: [RequestCase] = [
+        good("RFC 9112 3: origin form", target("/")),
+        good("RFC 9112 3.2.1: a query", target("/a/b?c=d&e=f?g")),
+        good("RFC 9112 3.2.1: an empty query", target("/?")),
+        good("RFC 9112 3.2.1: two slashes", target("//a")),
+        good("RFC 3986 2.1: escapes", target("/a%20b%2Fc")),
+        good("quotes and brackets, which clients send", target("/\"a\"?b[c]={d}|e")),
+        good("RFC 9112 3.2.2: absolute form", target("http://example.com:80/a?b")),
+        good("RFC 9112 3.2.2: absolute form without a path", target("HTTP://example.com")),
+        good("RFC 9112 3.2.2: absolute form with a query only", target("http://example.com?a")),
+        good("RFC 9112 3.2.4: asterisk form", line("OPTIONS * HTTP/1.1")),
+        good("RFC 9112 3.2.4: OPTIONS of a whole server", line("OPTIONS http://example.com HTTP/1.1")),
+        good("RFC 9112 2.3: HTTP/1.0 needs no Host", "GET / HTTP/1.0\r\n\r\n"),
+        good("RFC 9112 2.3: a higher minor version", line("GET / HTTP/1.9")),
+        good("RFC 9112 2.2: a blank line first", "\r\n" + target("/")),
+        good("RFC 9112 2.2: eight blank lines first", String(repeating: "\r\n", count: 8) + target("/")),
+        good("RFC 9110 9.1: another method", line("BREW / HTTP/1.1")),
+        good("RFC 9110 9.1: methods are case-sensitive", line("get / HTTP/1.1")),
+        good("RFC 9110 5.6.2: a method of odd token characters", line("!#$%&'*+-.^_`|~ / HTTP/1.1")),
+        good("RFC 9110 5.5: an empty value", fields("A:")),
+        good("RFC 9110 5.5: obs-text", fields("A: \u{E9}\u{FF}")),
+        good("RFC 9110 5.6.3: white space around a value", fields("A: \t b \t ")),
+        good("RFC 9110 5.5: white space inside a value", fields("A: b\t c")),
+        good("RFC 9110 5.6.2: a name of odd token characters", fields("!#$%&'*+-.^_`|~: b")),
+        good("RFC 9110 5.3: a field twice", fields("A: 1\r\nA: 2")),
+        good("RFC 9112 6.2: Content-Length", fields("Content-Length: 5")),
+        good("RFC 9112 6.2: Content-Length 0", fields("Content-Length: 0")),
+        good("RFC 9112 6.2: leading zeros", fields("Content-Length: 0005")),
+        good("RFC 9110 5.6.3: a tab after Content-Length", fields("Content-Length:\t5\t")),
+        good("RFC 9112 6.1: chunked", fields("Transfer-Encoding: chunked")),
+        good("RFC 9112 7: codings in any case", fields("transfer-encoding: CHUNKED")),
+        good("RFC 9110 5.6.3: a tab after Transfer-Encoding", fields("Transfer-Encoding:\tchunked\t")),
+        good("RFC 9110 7.6.1: a list of options", fields("Connection: a, Close ,b")),
+        good("RFC 9110 10.1.1: an expectation", fields("Expect: 100-Continue\r\nContent-Length: 1")),
+        good("RFC 9110 7.2: a name", host("example.com")),
+        good("RFC 9110 7.2: a port", host("example.com:8080")),
+        good("RFC 3986 3.2.3: an empty port", host("example.com:")),
+        good("RFC 9110 7.2: an empty host", host("")),
+        good("RFC 3986 3.2.2: an IPv4 address", host("127.0.0.1:80")),
+        good("RFC 3986 3.2.2: an IPv6 address", host("[::1]")),
+        good("RFC 3986 3.2.2: a whole IPv6 address", host("[2001:db8:0:1:2:3:4:ffff]:443")),
+        good("RFC 3986 3.2.2: IPv4 inside IPv6", host("[::ffff:192.0.2.1]")),
+        good("RFC 3986 3.2.2: a gap at the end", host("[2001:db8::]")),
+        good("RFC 3986 3.2.2: a future address", host("[v1.a:b]")),
+        good("RFC 3986 3.2.2: sub-delims", host("a!$&'()*+,;=~_-.b")),
+        good("RFC 3986 3.2.2: an escape", host("a%20b")),
+    ]
+
+    static let refused: [RequestCase] = [
+        bad("RFC 9112 3: a space first", " " + target("/")),
+        bad("RFC 9112 3: two spaces", line("GET  / HTTP/1.1")),
+        bad("RFC 9112 3: two spaces before the version", line("GET /  HTTP/1.1")),
+        bad("RFC 9112 3: a tab for a space", line("GET\t/ HTTP/1.1")),
+        bad("RFC 9112 3: white space behind the version", line("GET / HTTP/1.1 ")),
+        bad("RFC 9112 3: no target", line("GET HTTP/1.1")),
+        bad("RFC 9112 3: no version", line("GET /")),
+        bad("RFC 9112 3: a method that is no token", line("G(T / HTTP/1.1")),
+        bad("RFC 9112 3: a method in quotes", line("\"GET\" / HTTP/1.1")),
+        bad("RFC 9112 3: a NUL", "\0" + target("/")),
+        bad("RFC 9112 3: TLS", "\u{16}\u{03}\u{01}\u{02}\0"),
+        bad(
+            "RFC 9112 3: a method beyond measure", line(String(repeating: "A", count: 65) + " / HTTP/1.1"),
+            501),
+        bad("RFC 9112 2.2: a bare LF", "GET / HTTP/1.1\nHost: a\n\n"),
+        bad("RFC 9112 2.2: a bare LF behind a field", "GET / HTTP/1.1\r\nHost: a\n\r\n"),
+        bad("RFC 9112 2.2: a bare LF at the end", "GET / HTTP/1.1\r\nHost: a\r\n\n"),
+        bad("RFC 9112 2.2: a bare CR in the request line", "GET / HTTP/1.1\rHost: a\r\n\r\n"),
+        bad("RFC 9112 2.2: a bare CR in a value", fields("A: b\rc")),
+        bad("RFC 9112 2.2: a bare CR at the end", "GET / HTTP/1.1\r\nHost: a\r\n\rX"),
+        bad("RFC 9112 2.2: a bare LF first", "\n" + target("/")),
+        bad("RFC 9112 2.2: nine blank lines first", String(repeating: "\r\n", count: 9) + target("/")),
+        bad("RFC 9112 2.3: HTTP/2.0", line("GET / HTTP/2.0"), 505),
+        bad("RFC 9112 2.3: HTTP/0.9", line("GET / HTTP/0.9"), 505),
+        bad("RFC 9113 3.4: the preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        bad("RFC 9112 2.3: lower case", line("GET / http/1.1")),
+        bad("RFC 9112 2.3: two digits", line("GET / HTTP/1.10")),
+        bad("RFC 9112 2.3: no minor version", line("GET / HTTP/1")),
+        bad("RFC 9112 2.3: a comma", line("GET / HTTP/1,1")),
+        bad("RFC 9112 2.3: another protocol", line("GET / HTP/1.1")),
+        bad("RFC 9112 3.2: a fragment", target("/a#b")),
+        bad("RFC 9112 3.2: a control", target("/a\u{01}b")),
+        bad("RFC 9112 3.2: DEL", target("/a\u{7F}")),
+        bad("RFC 9112 3.2: a byte that is not ASCII", target("/\u{E9}")),
+        bad("RFC 9112 3.2: a space", target("/a b")),
+        bad("RFC 9112 3.2.1: a target without a slash", target("a")),
+        bad("RFC 9112 3.2.2: a scheme without a host", target("http://")),
+        bad("RFC 9110 4.2.1: an empty host", target("http:///a")),
+        bad("RFC 9110 4.2.1: a port without a host", target("http://:80/a")),
+        bad("RFC 9110 4.2.4: userinfo", target("http://user@example.com/")),
+        bad("RFC 9112 3.2.2: a foreign scheme", target("ftp://example.com/")),
+        bad("RFC 9112 3.2.3: authority form", target("example.com:80")),
+        bad("RFC 9110 9.3.6: CONNECT", line("CONNECT example.com:80 HTTP/1.1"), 501),
+        bad("RFC 9112 3.2.4: GET *", target("*")),
+        bad("RFC 9112 3: a line beyond measure", target("/" + String(repeating: "a", count: 9000)), 414),
+        bad("RFC 9112 3.2: no Host", "GET / HTTP/1.1\r\n\r\n"),
+        bad("RFC 9112 3.2: two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
+        bad("RFC 9112 3.2: two Hosts in HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"),
+        bad("RFC 9110 7.2: a space in Host", host("a b")),
+        bad("RFC 9110 7.2: a path in Host", host("a/b")),
+        bad("RFC 9110 7.2: userinfo in Host", host("user@a")),
+        bad("RFC 9110 7.2: a list in Host", host("a\t, b")),
+        bad("RFC 9110 7.2: a port that is no number", host("a:b")),
+        bad("RFC 9110 7.2: a signed port", host("a:+80")),
+        bad("RFC 9110 7.2: a port beyond 65535", host("a:65536")),
+        bad("RFC 9110 7.2: two ports", host("a:80:80")),
+        bad("RFC 3986 3.2.2: half an escape", host("a%2")),
+        bad("RFC 3986 3.2.2: a byte that is not ASCII", host("\u{E9}")),
+        bad("RFC 3986 3.2.2: an open bracket", host("[::1")),
+        bad("RFC 3986 3.2.2: text behind the bracket", host("[::1]a")),
+        bad("RFC 3986 3.2.2: empty brackets", host("[]")),
+        bad("RFC 3986 3.2.2: nine groups", host("[1:2:3:4:5:6:7:8:9]")),
+        bad("RFC 3986 3.2.2: seven groups", host("[1:2:3:4:5:6:7]")),
+        bad("RFC 3986 3.2.2: two gaps", host("[1::2::3]")),
+        bad("RFC 3986 3.2.2: a gap for nothing", host("[1:2:3:4::5:6:7:8]")),
+        bad("RFC 3986 3.2.2: five digits", host("[12345::]")),
+        bad("RFC 3986 3.2.2: a colon at the end", host("[1:2:3:4:5:6:7:]")),
+        bad("RFC 3986 3.2.2: IPv4 beyond 255", host("[::256.0.0.1]")),
+        bad("RFC 3986 3.2.2: IPv4 of three parts", host("[::1.2.3]")),
+        bad("RFC 3986 3.2.2: a future address without a version", host("[v.a]")),
+        bad("RFC 6874: a zone", host("[fe80::1%25eth0]")),
+        bad("RFC 9112 5.1: a space before the colon", fields("A : b")),
+        bad("RFC 9112 5.1: a tab before the colon", fields("A\t: b")),
+        bad("RFC 9112 5.1: a name alone", fields("A")),
+        bad("RFC 9110 5.1: an empty name", fields(": b")),
+        bad("RFC 9110 5.1: a name that is no token", fields("A(: b")),
+        bad("RFC 9110 5.1: a name that is not ASCII", fields("\u{C9}: b")),
+        bad("RFC 9112 5.2: obs-fold", fields("A: b\r\n c")),
+        bad("RFC 9112 5.2: obs-fold with a tab", fields("A: b\r\n\tc")),
+        bad("RFC 9112 2.2: white space before the first field", "GET / HTTP/1.1\r\n Host: a\r\n\r\n"),
+        bad("RFC 9110 5.5: a NUL in a value", fields("A: b\0")),
+        bad("RFC 9110 5.5: a control in a value", fields("A: \u{1B}[m")),
+        bad("RFC 9110 5.5: DEL in a value", fields("A: \u{7F}")),
+        bad("RFC 9112 6.3: Content-Length twice", fields("Content-Length: 5\r\nContent-Length: 5")),
+        bad("RFC 9112 6.3: a list of lengths", fields("Content-Length: 5, 5")),
+        bad("RFC 9112 6.3: two lengths", fields("Content-Length: 5\r\nContent-Length: 6")),
+        bad("RFC 9112 6.2: a plus sign", fields("Content-Length: +5")),
+        bad("RFC 9112 6.2: a minus sign", fields("Content-Length: -5")),
+        bad("RFC 9112 6.2: hex", fields("Content-Length: 0x5")),
+        bad("RFC 9112 6.2: a space inside", fields("Content-Length: 5 5")),
+        bad("RFC 9112 6.2: a fraction", fields("Content-Length: 5.0")),
+        bad("RFC 9112 6.2: nothing", fields("Content-Length:")),
+        bad("RFC 9112 6.2: overflow", fields("Content-Length: 18446744073709551621")),
+        bad("RFC 9112 6.2: overflow of 63 bits", fields("Content-Length: 9223372036854775808")),
+        bad("RFC 9110 15.5.14: a body beyond measure", fields("Content-Length: 9223372036854775807"), 413),
+        bad("RFC 9112 6.1: both framings", fields("Content-Length: 5\r\nTransfer-Encoding: chunked")),
+        bad(
+            "RFC 9112 6.1: both, the other way round",
+            fields("Transfer-Encoding: chunked\r\nContent-Length: 5")),
+        bad(
+            "RFC 9112 6.1: Transfer-Encoding in HTTP/1.0",
+            "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        bad("RFC 9112 6.1: chunked twice", fields("Transfer-Encoding: chunked, chunked")),
+        bad(
+            "RFC 9112 6.1: the field twice",
+            fields("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked")),
+        bad("RFC 9112 6.1: chunked is not last", fields("Transfer-Encoding: chunked, gzip")),
+        bad("RFC 9112 6.1: obfuscated", fields("Transfer-Encoding: xchunked")),
+        bad("RFC 9112 6.1: a vertical tab", fields("Transfer-Encoding: chunked\u{0B}")),
+        bad("RFC 9112 6.1: a vertical tab before", fields("Transfer-Encoding: \u{0B}chunked")),
+        bad("RFC 9112 6.1: quotes", fields("Transfer-Encoding: \"chunked\"")),
+        bad("RFC 9112 6.1: a parameter", fields("Transfer-Encoding: chunked;a=b")),
+        bad("RFC 9112 6.1: identity", fields("Transfer-Encoding: identity")),
+        bad("RFC 9112 6.1: nothing", fields("Transfer-Encoding:")),
+        bad("RFC 9112 6.1: an empty element", fields("Transfer-Encoding: , chunked")),
+        bad("RFC 9112 6.1: gzip, chunked", fields("Transfer-Encoding: gzip, chunked"), 501),
+        bad("RFC 9112 6.1: gzip", fields("Transfer-Encoding: gzip"), 501),
+        bad("RFC 9110 10.1.1: another expectation", fields("Expect: 200-ok"), 417),
+        bad("RFC 6585 5: a field beyond measure", fields("A: " + String(repeating: "b", count: 8200)), 431),
+        bad("RFC 6585 5: a name beyond measure", fields(String(repeating: "a", count: 8200) + ": b"), 431),
+        bad(
+            "RFC 6585 5: too many fields", fields((0..<100).map { "A\($0): b" }.joined(separator: "\r\n")),
+            431),
+        bad(
+            "RFC 6585 5: too many bytes of fields",
+            fields(
+                (0..<5).map { "A\($0): " + String(repeating: "b", count: 8000) }.joined(separator: "\r\n")),
+            431),
+    ]
+}

@@ -1,0 +1,209 @@
+import Testing
+
+@testable import ScrapeService
+
+@Suite struct JobRunStateTests {
+    private func make(
+        concurrency: Int = 4, counters: JobCounters = JobCounters(discovered: 10), state: JobState = .running,
+        change: (inout JobSpec) -> Void = { _ in }
+    ) -> JobRunState {
+        var spec = JobSpec(name: nil, start: [], pages: [PageKind(name: "page")])
+        spec.fetch.concurrency = concurrency
+        change(&spec)
+        return JobRunState(
+            lease: JobLease(
+                job: .make(), key: 1, shard: 0, epoch: 1, spec: spec, state: state, elapsed: .zero,
+                counters: counters))
+    }
+
+    private func page(_ id: Int64, attempt: Int = 0) -> QueuedPage {
+        QueuedPage(id: id, kind: "page", url: WebURL(canonical: "http://h/\(id)"), depth: 0, attempt: attempt)
+    }
+
+    private func fetched(_ id: Int64, items: Int = 1) -> PageSettlement {
+        PageSettlement(
+            page: page(id),
+            result: .fetched(items: Array(repeating: ItemData(json: "{}"), count: items), links: []))
+    }
+
+    /// A state past its first reads, with pages 1…count taken.
+    private func running(_ count: Int64, change: (inout JobSpec) -> Void = { _ in }) -> JobRunState {
+        var state = make(counters: JobCounters(discovered: Int(count)), change: change)
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        guard case .readFrontier(let limit) = state.next(linger: false) else { return state }
+        #expect(state.frontierRead((1...count).map { page($0) }, limit: limit).count == Int(count))
+        return state
+    }
+
+    private func outcome(_ counters: JobCounters, state: JobState = .running) -> SettleOutcome {
+        SettleOutcome(leaseHeld: true, counters: counters, state: state)
+    }
+
+    @Test func aRunReadsDueRetriesThenTheFrontier() {
+        var state = make()
+        #expect(state.next(linger: false) == .readRetries(limit: 64))
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        #expect(state.next(linger: false) == .readFrontier(limit: 64))
+    }
+
+    @Test func theWindowBoundsWhatIsTaken() {
+        var state = make(concurrency: 1000, counters: JobCounters(discovered: 1_000_000))
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        #expect(state.next(linger: false) == .readFrontier(limit: 2000))
+        _ = state.frontierRead((1...2000).map { page($0) }, limit: 2000)
+        #expect(state.next(linger: false) == .wait)
+    }
+
+    @Test func aPageIsTakenOnce() {
+        var state = make()
+        _ = state.retriesRead(RetryWindow(due: [page(3, attempt: 1)], nextIn: nil))
+        let fresh = state.frontierRead([page(1), page(2), page(3)], limit: 64)
+        #expect(fresh.map(\.id) == [1, 2])
+    }
+
+    @Test func aSmallBatchMayGrowAndAFullOneDoesNotWait() {
+        var state = running(40)
+        state.arrived(fetched(1))
+        #expect(state.next(linger: true) == .wait)
+        #expect(state.next(linger: false) == .settle)
+        for id in 2...16 { state.arrived(fetched(Int64(id))) }
+        #expect(state.next(linger: true) == .settle)
+    }
+
+    @Test func anEmptyFrontierEndsTheJobAsFinished() {
+        var state = running(1)
+        state.arrived(fetched(1))
+        let batch = state.takeBatch()
+        state.settled(batch, outcome(JobCounters(discovered: 1, fetched: 1, items: 1, startFetched: 1)))
+        let end = JobEnd(state: .completed, reason: .finished)
+        #expect(state.next(linger: false) == .finish(end))
+        #expect(state.judged(end).outcome == .ok)
+    }
+
+    @Test func newLinksReopenTheFrontier() {
+        var state = running(1)
+        state.arrived(fetched(1))
+        let batch = state.takeBatch()
+        state.settled(batch, outcome(JobCounters(discovered: 31, fetched: 1, startFetched: 1)))
+        #expect(state.next(linger: false) == .readFrontier(limit: 64))
+        #expect(state.cursor == 1)
+    }
+
+    @Test func aWaitingRetryKeepsTheJobOpen() {
+        var state = running(1)
+        state.arrived(PageSettlement(page: page(1), result: .retry(.timeout, after: .seconds(1))))
+        let batch = state.takeBatch()
+        state.settled(batch, outcome(JobCounters(discovered: 1, retries: 1)))
+        #expect(state.next(linger: false) == .wait)
+        state.retryTimePassed()
+        #expect(state.next(linger: false) == .readRetries(limit: 64))
+        #expect(state.retriesRead(RetryWindow(due: [page(1, attempt: 1)], nextIn: nil)).count == 1)
+    }
+
+    @Test func maxPagesCountsAttemptedPagesExactly() {
+        var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 3 }
+        #expect(state.next(linger: false) == .readRetries(limit: 3))
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        #expect(state.next(linger: false) == .readFrontier(limit: 3))
+        _ = state.frontierRead([page(1), page(2), page(3)], limit: 3)
+        #expect(state.next(linger: false) == .wait)
+        for id in 1...3 { state.arrived(fetched(Int64(id))) }
+        let batch = state.takeBatch()
+        state.settled(
+            batch, outcome(JobCounters(discovered: 10, fetched: 2, failed: 1, items: 2, startFetched: 2)))
+        let end = JobEnd(state: .completed, reason: .maxPages, skipRest: .maxPages)
+        #expect(state.next(linger: false) == .finish(end))
+        #expect(state.judged(end).outcome == .partial)
+    }
+
+    @Test func maxItemsCutsThePageThatReachesItAndDropsTheRest() {
+        var state = running(3) { $0.limits.maxItems = 5 }
+        for id in 1...3 { state.arrived(fetched(Int64(id), items: 4)) }
+        let batch = state.takeBatch()
+        #expect(batch.count == 2)
+        let counts = batch.map { settlement in
+            if case .fetched(let items, _) = settlement.result { items.count } else { -1 }
+        }
+        #expect(counts == [4, 1])
+        state.settled(batch, outcome(JobCounters(discovered: 3, fetched: 2, items: 5, startFetched: 2)))
+        #expect(
+            state.next(linger: false)
+                == .finish(JobEnd(state: .completed, reason: .maxItems, skipRest: .maxItems)))
+        state.arrived(fetched(3))
+        #expect(state.settlements.isEmpty)
+    }
+
+    @Test func theFirstFailureStopsAJobThatAsksForIt() {
+        var state = running(3) { $0.onFailure = .stop }
+        state.arrived(fetched(1))
+        state.arrived(PageSettlement(page: page(2), result: .failed(.http(404))))
+        state.arrived(fetched(3))
+        let batch = state.takeBatch()
+        #expect(batch.map(\.page.id) == [1, 2])
+        state.settled(
+            batch, outcome(JobCounters(discovered: 3, fetched: 1, failed: 1, items: 1, startFetched: 1)))
+        #expect(
+            state.next(linger: false)
+                == .finish(JobEnd(state: .failed, reason: .firstFailure, skipRest: .firstFailure)))
+    }
+
+    @Test func aCancelStillSettlesWhatWasFetched() {
+        var state = running(2)
+        state.arrived(fetched(1))
+        state.cancelled()
+        #expect(state.next(linger: true) == .settle)
+        let batch = state.takeBatch()
+        state.settled(batch, outcome(JobCounters(discovered: 2, fetched: 1), state: .cancelling))
+        #expect(
+            state.next(linger: false)
+                == .finish(JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)))
+    }
+
+    @Test func aCancelSeenInTheStoreEndsTheRun() {
+        var state = running(2)
+        state.settled([], outcome(JobCounters(discovered: 2), state: .cancelling))
+        #expect(state.end?.reason == .cancelled)
+    }
+
+    @Test func theFirstReasonToEndCounts() {
+        var state = running(1)
+        state.deadlinePassed()
+        state.cancelled()
+        #expect(state.end?.reason == .maxDuration)
+    }
+
+    @Test func aJobNoneOfWhoseStartPagesWasFetchedHasFailed() {
+        var state = running(1)
+        state.arrived(PageSettlement(page: page(1), result: .failed(.dnsFailed)))
+        let batch = state.takeBatch()
+        state.settled(batch, outcome(JobCounters(discovered: 1, failed: 1)))
+        #expect(state.next(linger: false) == .finish(JobEnd(state: .failed, reason: .startFailed)))
+    }
+
+    @Test func aRunThatTakesOverAFinishedLimitEndsAtOnce() {
+        let items = make(counters: JobCounters(discovered: 9, fetched: 5, items: 5)) {
+            $0.limits.maxItems = 5
+        }
+        #expect(items.end?.reason == .maxItems)
+        let failure = make(counters: JobCounters(discovered: 9, failed: 1)) { $0.onFailure = .stop }
+        #expect(failure.end?.reason == .firstFailure)
+        #expect(make(state: .cancelling).end?.reason == .cancelled)
+    }
+
+    @Test func aBatchIsBoundedByPagesAndBytes() {
+        var state = make(concurrency: 1000, counters: JobCounters(discovered: 600))
+        let heavy = ItemData(json: String(repeating: "x", count: 3 << 20))
+        for id in 1...4 {
+            state.arrived(PageSettlement(page: page(Int64(id)), result: .fetched(items: [heavy], links: [])))
+        }
+        #expect(state.takeBatch().count == 3)
+        for id in 5...600 { state.arrived(fetched(Int64(id))) }
+        #expect(state.takeBatch().count == JobRunState.maxBatchPages)
+    }
+
+    @Test func anAbandonedPageStaysInTheFrontier() {
+        var state = running(1)
+        state.abandoned(page(1))
+        #expect(state.taken.isEmpty)
+    }
+}
