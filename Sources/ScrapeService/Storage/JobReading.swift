@@ -21,7 +21,8 @@ private let jobJoins = """
         select array_agg(c.code order by c.n desc, c.code) as codes,
             array_agg(c.n order by c.n desc, c.code) as counts
         from (
-            select f.code, sum(f.n)::bigint as n from failure_count f where f.job = j.key group by f.code) c) f
+            select f.code, sum(f.n)::bigint as n
+            from failure_count f where f.job = j.key group by f.code) c) f
     """
 
 extension PostgresStore {
@@ -59,7 +60,8 @@ extension PostgresStore {
                 select \(jobColumns) from (
                     select * from job
                     where ($1 is null or owner = $1) and ($2 is null or state = $2)
-                        and ($3 is null or name = $3) and ($4 is null or created_at > $4) and ($5 is null or id < $5::uuid)
+                        and ($3 is null or name = $3) and ($4 is null or created_at > $4)
+                        and ($5 is null or id < $5::uuid)
                         and deleted_at is null
                     order by id desc limit $6) j \(jobJoins)
                 order by j.id desc

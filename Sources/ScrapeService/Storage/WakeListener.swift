@@ -81,6 +81,10 @@ actor WakeListener {
         let pause = Task { [loop] in try await loop.sleep(for: Self.probeInterval) }
         await connection.setCloseHandler { pause.cancel() }
         guard await connection.isUsable else { throw PostgresError(.connectionLost, "the session ended") }
-        try await withTaskCancellationHandler { try await pause.value } onCancel: { pause.cancel() }
+        try await withTaskCancellationHandler {
+            try await pause.value
+        } onCancel: {
+            pause.cancel()
+        }
     }
 }

@@ -110,7 +110,8 @@ struct StoreFixture {
                 (select count(*) from page where job = $1 and status = 'fetched'),
                 (select count(*) from page where job = $1 and status = 'failed'),
                 (select count(*) from page where job = $1 and status = 'skipped'),
-                (select coalesce(sum(attempts - (status <> 'skipped')::int), 0)::bigint from page where job = $1)
+                (select coalesce(sum(attempts - (status <> 'skipped')::int), 0)::bigint
+                    from page where job = $1)
                     + (select coalesce(sum(attempt), 0)::bigint from queue where job = $1),
                 (select count(*) from item where job = $1),
                 (select coalesce(sum(bytes), 0)::bigint from page where job = $1),

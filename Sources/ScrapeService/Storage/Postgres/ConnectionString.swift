@@ -72,7 +72,8 @@ struct ConnectionString: Sendable {
         if host.isNumericAddress { return .success([host]) }
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        // One answer an address, not one a kind of socket: SOCK_STREAM (socket(2)).
+        hints.ai_socktype = 1
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, nil, &hints, &list)
         guard code == 0 else {
