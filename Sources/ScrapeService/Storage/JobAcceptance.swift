@@ -1,7 +1,8 @@
 import Crypto
 import Foundation
 
-/// Start pages in one statement: large enough to cost little each, small enough to stay far below the time-out.
+/// Start pages in one statement: large enough to cost little each, small enough to stay far below the
+/// time-out.
 private let startChunk = 5000
 
 extension PostgresStore {
@@ -112,7 +113,8 @@ extension PostgresStore {
     }
 }
 
-/// Pages found together, each URL of a kind once, in order of discovery; as columns, the way statements take them.
+/// Pages found together, each URL of a kind once, in order of discovery; as columns, the way statements take
+/// them.
 struct FoundPages: Sendable {
     private(set) var hashes: [UUID] = []
     private(set) var kinds: [String?] = []

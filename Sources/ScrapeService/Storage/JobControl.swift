@@ -26,7 +26,10 @@ extension PostgresStore {
     func delete(_ id: JobID, owner: String?) async throws -> Deletion {
         // A job whose deletion was cut short is found again: its mark does not hide it here.
         let found = try await query(
-            "select key, bucket, shards, finished_at is not null from job where id = $1 and ($2 is null or owner = $2)",
+            """
+            select key, bucket, shards, finished_at is not null from job
+            where id = $1 and ($2 is null or owner = $2)
+            """,
             [.uuid(id.uuid), .text(owner)])
         guard var row = found.first else { return .notFound }
         let (reference, isTerminal) = try Self.read {
@@ -52,21 +55,20 @@ extension PostgresStore {
             }
         }
         for table in ["item", "page", "seen"] {
-            try await eraseChunks(
-                """
-                delete from \(table) where bucket = $1 and job = $2 and (tableoid, ctid) in
-                    (select tableoid, ctid from \(table) where bucket = $1 and job = $2 limit \(deleteChunk))
-                """, [.date(job.bucket.days), .int(job.key)])
+            while try await eraseChunk(table, job) == deleteChunk {}
         }
-        try await eraseChunks(
-            "delete from queue where ctid = any (array(select ctid from queue where job = $1 limit \(deleteChunk)))",
-            [.int(job.key)])
+        // Empty since the job ended.
+        _ = try await query("delete from queue where job = $1", [.int(job.key)])
         _ = try await query("delete from failure_count where job = $1", [.int(job.key)])
         _ = try await query("delete from job where key = $1", [.int(job.key)])
     }
 
-    private func eraseChunks(_ sql: String, _ arguments: PostgresArguments) async throws {
-        while try await query(sql, arguments).affected == deleteChunk {}
+    private func eraseChunk(_ table: String, _ job: JobReference) async throws -> Int {
+        let result = try await query(
+            "select erase_chunk($1::text::regclass, $2, $3, $4)",
+            [.text(table), .date(job.bucket.days), .int(job.key), .integer(deleteChunk)])
+        guard var row = result.first else { return 0 }
+        return try Self.read { try row.next() }
     }
 
     static func wake(_ connection: PostgresConnection) async throws {

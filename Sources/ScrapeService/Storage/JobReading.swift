@@ -18,8 +18,11 @@ private let jobJoins = """
             sum(s.version)::bigint as version
         from shard s where s.job = j.key) s
     cross join lateral (
-        select array_agg(c.code order by c.n desc, c.code) as codes, array_agg(c.n order by c.n desc, c.code) as counts
-        from (select f.code, sum(f.n)::bigint as n from failure_count f where f.job = j.key group by f.code) c) f
+        select array_agg(c.code order by c.n desc, c.code) as codes,
+            array_agg(c.n order by c.n desc, c.code) as counts
+        from (
+            select f.code, sum(f.n)::bigint as n
+            from failure_count f where f.job = j.key group by f.code) c) f
     """
 
 extension PostgresStore {
@@ -56,8 +59,9 @@ extension PostgresStore {
                 """
                 select \(jobColumns) from (
                     select * from job
-                    where ($1 is null or owner = $1) and ($2 is null or state = $2) and ($3 is null or name = $3)
-                        and ($4 is null or created_at > $4) and ($5 is null or id < $5::uuid)
+                    where ($1 is null or owner = $1) and ($2 is null or state = $2)
+                        and ($3 is null or name = $3) and ($4 is null or created_at > $4)
+                        and ($5 is null or id < $5::uuid)
                         and deleted_at is null
                     order by id desc limit $6) j \(jobJoins)
                 order by j.id desc
@@ -71,7 +75,8 @@ extension PostgresStore {
             let result = try await self.query(
                 """
                 select i.seq, p.url, p.kind, i.scraped_at, i.data::text
-                from item i join page p on p.bucket = $1 and p.job = $2 and p.shard = $3 and p.page_id = i.page_id
+                from item i
+                join page p on p.bucket = $1 and p.job = $2 and p.shard = $3 and p.page_id = i.page_id
                 where i.bucket = $1 and i.job = $2 and i.shard = $3 and i.seq > $4
                 order by i.seq limit $5
                 """,
@@ -89,8 +94,9 @@ extension PostgresStore {
         }
     }
 
-    /// Without a status, or for queued pages, in order of discovery; settled ones of one status in the order of their
-    /// settling. Either way nothing appears behind a position, so a walk misses nothing while the job runs.
+    /// Without a status, or for queued pages, in order of discovery; settled ones of one status in the order
+    /// of their settling. Either way nothing appears behind a position, so a walk misses nothing while the
+    /// job runs.
     func pages(
         of id: JobID, status: PageStatus?, after: Position, limit: Int
     ) async throws -> Slice<LedgerEntry> {

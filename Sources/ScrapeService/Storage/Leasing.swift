@@ -38,8 +38,8 @@ extension PostgresStore {
         }
     }
 
-    /// Frees the leases of processes of this machine that are gone, so that a restart after `kill -9` takes over at
-    /// once instead of after the lease. For the start of a service.
+    /// Frees the leases of processes of this machine that are gone, so that a restart after `kill -9` takes
+    /// over at once instead of after the lease. For the start of a service.
     func pruneDeadReplicas() async throws {
         guard let place = process.place else { return }
         let found = try await query(
@@ -61,8 +61,8 @@ extension PostgresStore {
     func claim(for replica: ReplicaID) async throws -> JobLease? {
         if isMaintenanceDue() { await maintain() }
         return try await perform { connection in
-            // A transaction of its own: a claim holds a shard's lock when it looks at replicas, pruning takes them
-            // the other way round.
+            // A transaction of its own: a claim holds a shard's lock when it looks at replicas, pruning takes
+            // them the other way round.
             _ = try await connection.query(
                 """
                 delete from replica where id in (
@@ -127,7 +127,8 @@ extension PostgresStore {
         }
     }
 
-    /// What nobody waits for: partitions of the coming days, old idempotency keys, deletions that were cut short.
+    /// What nobody waits for: partitions of the coming days, old idempotency keys, deletions that were cut
+    /// short.
     func maintain() async {
         do {
             _ = try await query(
@@ -147,7 +148,8 @@ extension PostgresStore {
                     JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next()))
             }
         } catch {
-            // Nothing depends on it today: default partitions take what has none, the rest waits for the next time.
+            // Nothing depends on it today: default partitions take what has none, the rest waits for the next
+            // time.
             logger.warning("maintenance did not finish", metadata: ["cause": "\(error)"])
         }
     }

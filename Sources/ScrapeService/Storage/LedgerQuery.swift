@@ -27,7 +27,10 @@ enum LedgerQuery {
         case .queued:
             "select page_id, \(queuedColumns) \(queued)"
         case .fetched, .failed, .skipped:
-            "select settled, \(settledColumns) \(settled) and status = $6 and settled > $4 order by settled limit $5"
+            """
+            select settled, \(settledColumns) \(settled) and status = $6 and settled > $4
+            order by settled limit $5
+            """
         }
     }
 

@@ -5,8 +5,8 @@ import Synchronization
 
 /// The store on one pool of connections: `JobCatalog` for the API, `WorkStore` for the engine.
 ///
-/// Every method may be repeated after a failure: what was done is found done. Calls go through ``perform(_:_:)``,
-/// which repeats once by itself when a connection turns out to be dead.
+/// Every method may be repeated after a failure: what was done is found done. Calls go through
+/// ``perform(_:_:)``, which repeats once by itself when a connection turns out to be dead.
 final class PostgresStore: JobCatalog, WorkStore {
     let pool: PostgresPool
     let configuration: StorageConfiguration
@@ -38,7 +38,8 @@ final class PostgresStore: JobCatalog, WorkStore {
     /// Channel of the wake-ups; its notifications carry nothing, so many in one transaction are one.
     static let wakeChannel = "scrape_service_work"
 
-    /// Runs idempotent work on a connection, again on another when the first is dead. Throws ``StoreError`` only.
+    /// Runs idempotent work on a connection, again on another when the first is dead. Throws ``StoreError``
+    /// only.
     func perform<Value: Sendable>(
         acquireTimeout: Duration? = nil, _ body: @Sendable (PostgresConnection) async throws -> Value
     ) async throws -> Value {

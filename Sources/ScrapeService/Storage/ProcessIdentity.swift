@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 
-/// Which process a replica row belongs to, so that a restart on the same machine can tell that the former one is gone.
+/// Which process a replica row belongs to, so that a restart on the same machine can tell that the former one
+/// is gone.
 struct ProcessIdentity: Hashable, Sendable {
     /// Where a pid means something: host name, boot id and pid namespace. Nil where /proc does not tell.
     var place: String?

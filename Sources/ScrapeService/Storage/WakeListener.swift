@@ -1,9 +1,11 @@
 import HTTPCore
 import Logging
 
-/// Hears of new work (SQL `LISTEN`) on a connection of its own. A hint only: who misses one finds the work by polling.
+/// Hears of new work (SQL `LISTEN`) on a connection of its own. A hint only: who misses one finds the work by
+/// polling.
 ///
-/// Needs a session of its own: not through a pooler in transaction mode, which accepts `LISTEN` and delivers nothing.
+/// Needs a session of its own: not through a pooler in transaction mode, which accepts `LISTEN` and delivers
+/// nothing.
 actor WakeListener {
     /// A connection that is dead without saying so is found within this.
     private static let probeInterval = Duration.seconds(10)
@@ -76,10 +78,13 @@ actor WakeListener {
 
     /// Until the next probe is due, or the session ends.
     private func waitForProbe(_ connection: PostgresConnection) async throws {
-        let end = ContinuousClock.now + Self.probeInterval
-        while ContinuousClock.now < end {
-            guard await connection.isUsable else { throw PostgresError(.connectionLost, "the session ended") }
-            try await loop.sleep(for: .milliseconds(250))
+        let pause = Task { [loop] in try await loop.sleep(for: Self.probeInterval) }
+        await connection.setCloseHandler { pause.cancel() }
+        guard await connection.isUsable else { throw PostgresError(.connectionLost, "the session ended") }
+        try await withTaskCancellationHandler {
+            try await pause.value
+        } onCancel: {
+            pause.cancel()
         }
     }
 }

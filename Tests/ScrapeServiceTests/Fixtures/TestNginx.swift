@@ -3,8 +3,9 @@ import Glibc
 
 /// A real nginx of one test: loopback, a free port, everything it writes in a temporary directory of its own.
 ///
-/// One process, with the echo module. The texts of `server` and `http` may name `{port}`, `{tlsPort}`, `{root}`
-/// (the document root) and `{directory}`. Use ``withNginx(server:http:tls:_:)``, which stops it whatever happens.
+/// One process, with the echo module. The texts of `server` and `http` may name `{port}`, `{tlsPort}`,
+/// `{root}` (the document root) and `{directory}`. Use ``withNginx(server:http:tls:_:)``, which stops it
+/// whatever happens.
 final class TestNginx: Sendable {
     let port: UInt16
     /// Zero without `tls`.
@@ -187,7 +188,8 @@ final class TestNginx: Sendable {
         for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
             posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
         }
-        // The threads of the Swift runtime block signals, and a child inherits that: it would never see SIGTERM.
+        // The threads of the Swift runtime block signals, and a child inherits that: it would never see
+        // SIGTERM.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

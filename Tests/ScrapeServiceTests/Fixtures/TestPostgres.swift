@@ -8,7 +8,8 @@ import Synchronization
 
 /// A throw-away Postgres: a cluster in a temporary directory, on a unix socket only, gone when the tests are.
 ///
-/// `shared` serves every test that needs a database; a test that stops or kills its server starts one of its own.
+/// `shared` serves every test that needs a database; a test that stops or kills its server starts one of its
+/// own.
 final class TestPostgres: Sendable {
     /// One a test run, made at first use.
     static let shared: TestPostgres = {
@@ -35,8 +36,8 @@ final class TestPostgres: Sendable {
     private let server = Mutex<Server?>(nil)
     private let lastDatabase = Atomic<Int>(0)
 
-    /// The supervisor's pid and the pipe it reads: when this process ends, however it ends, the pipe breaks and the
-    /// supervisor stops the server.
+    /// The supervisor's pid and the pipe it reads: when this process ends, however it ends, the pipe breaks
+    /// and the supervisor stops the server.
     private struct Server: ~Copyable {
         var process: Process
         var lifeline: Pipe
@@ -50,7 +51,8 @@ final class TestPostgres: Sendable {
             chown(directory, postgres.pw_uid, postgres.pw_gid)
         }
         try Self.run(
-            "\(Self.binaries)/initdb", "-D", "\(directory)/data", "-A", "trust", "-U", "postgres", "--no-sync",
+            "\(Self.binaries)/initdb", "-D", "\(directory)/data", "-A", "trust", "-U", "postgres",
+            "--no-sync",
             "--locale=C.UTF-8", "--encoding=UTF8", "--no-instructions")
         try start()
     }
@@ -103,16 +105,21 @@ final class TestPostgres: Sendable {
         let process = Process()
         let lifeline = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        let options = "-c listen_addresses= -c unix_socket_directories=\(directory) -c max_connections=300 -c fsync=off"
+        let options =
+            "-c listen_addresses= -c unix_socket_directories=\(directory) -c max_connections=300 -c fsync=off"
         let postgres = Self.command("\(Self.binaries)/postgres").map { "'\($0)'" }.joined(separator: " ")
-        // No `wait`: the shell inherits blocked signals from Swift's threads and would never hear of its child.
+        // No `wait`: the shell inherits blocked signals from Swift's threads and would never hear of its
+        // child.
         let script = """
             \(postgres) -D '\(directory)/data' \(options) >>'\(directory)/log' 2>&1 </dev/null &
             echo $! >'\(directory)/pid'
             read -r end
             kill -QUIT $! 2>/dev/null
             n=0
-            while [ -e '\(directory)/data/postmaster.pid' ] && [ $n -lt 250 ]; do sleep 0.02; n=$((n + 1)); done
+            while [ -e '\(directory)/data/postmaster.pid' ] && [ $n -lt 250 ]; do
+                sleep 0.02
+                n=$((n + 1))
+            done
             [ "$end" = keep ] || rm -rf '\(directory)'
             """
         process.arguments = ["-c", script]
@@ -172,6 +179,8 @@ final class TestPostgres: Sendable {
         process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
         try process.run()
         process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw SystemFailure("\(words[0]): \(process.terminationStatus)") }
+        guard process.terminationStatus == 0 else {
+            throw SystemFailure("\(words[0]): \(process.terminationStatus)")
+        }
     }
 }

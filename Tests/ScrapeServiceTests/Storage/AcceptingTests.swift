@@ -70,13 +70,15 @@ import Testing
                 return
             }
             #expect(snapshot.id == first.id)
-            guard case .keyReused = try await fixture.store.accept(StoreFixture.makeJob(key: key("k", 2))) else {
+            guard case .keyReused = try await fixture.store.accept(StoreFixture.makeJob(key: key("k", 2)))
+            else {
                 Issue.record("another body passed")
                 return
             }
             // Keys are each owner's own.
-            guard case .created = try await fixture.store.accept(
-                StoreFixture.makeJob(owner: "bob", key: key("k", 2)))
+            guard
+                case .created = try await fixture.store.accept(
+                    StoreFixture.makeJob(owner: "bob", key: key("k", 2)))
             else {
                 Issue.record("bob was refused alice's key")
                 return
@@ -141,10 +143,12 @@ import Testing
                 try await TestPostgres.loop.sleep(for: .milliseconds(3))
             }
             func list(
-                _ filter: JobFilter = JobFilter(), owner: String? = "alice", after: JobID? = nil, limit: Int = 10
+                _ filter: JobFilter = JobFilter(), owner: String? = "alice", after: JobID? = nil,
+                limit: Int = 10
             ) async throws -> [JobID] {
                 let position = after.map { JobListPosition(id: $0) }
-                return try await fixture.store.jobs(filter, owner: owner, after: position, limit: limit).map(\.id)
+                return try await fixture.store.jobs(filter, owner: owner, after: position, limit: limit).map(
+                    \.id)
             }
             #expect(try await list() == [ids[3], ids[2], ids[1], ids[0]])
             #expect(try await list(owner: nil, limit: 2) == [ids[4], ids[3]])

@@ -36,7 +36,8 @@ import Testing
             #expect(counters.skipped == 20_000)
             #expect(counters.remaining == 0)
             #expect(try await fixture.countedRows(lease) == counters)
-            let skipped = try await fixture.store.pages(of: lease.job, status: .skipped, after: Position(), limit: 2)
+            let skipped = try await fixture.store.pages(
+                of: lease.job, status: .skipped, after: Position(), limit: 2)
             #expect(skipped.elements.map(\.error) == ["max_pages", "max_pages"])
             #expect(skipped.elements.map(\.attempts) == [1, 0])
             #expect(skipped.elements.allSatisfy { $0.fetchedAt == nil && $0.bytes == nil })
@@ -48,7 +49,8 @@ import Testing
         try await StoreFixture.with { fixture in
             let lease = try await fixture.makeLease(pages: 2)
             for _ in 0..<2 {
-                guard case .accepted(let snapshot) = try await fixture.store.cancel(lease.job, owner: "alice") else {
+                guard case .accepted(let snapshot) = try await fixture.store.cancel(lease.job, owner: "alice")
+                else {
                     Issue.record("not accepted")
                     return
                 }
@@ -86,7 +88,8 @@ import Testing
             _ = try await fixture.store.cancel(lease.job, owner: nil)
             #expect(try await fixture.store.finish(lease, completed))
             let snapshot = try #require(try await fixture.store.snapshot(of: lease.job, owner: nil))
-            #expect(snapshot.state == .cancelled && snapshot.stopReason == .cancelled && snapshot.outcome == nil)
+            #expect(
+                snapshot.state == .cancelled && snapshot.stopReason == .cancelled && snapshot.outcome == nil)
         }
     }
 
@@ -107,7 +110,8 @@ import Testing
         try await StoreFixture.with { fixture in
             let other = try await fixture.makeLease(pages: 1)
             let otherPage = try #require(try await fixture.store.frontier(other, after: 0, limit: 1).first)
-            _ = try await fixture.store.settle(other, [.fetched(otherPage, items: ["{}"])], gauges: JobGauges())
+            _ = try await fixture.store.settle(
+                other, [.fetched(otherPage, items: ["{}"])], gauges: JobGauges())
 
             let lease = try await fixture.makeLease(pages: 25_000)
             let page = try #require(try await fixture.store.frontier(lease, after: 0, limit: 1).first)
@@ -129,7 +133,8 @@ import Testing
                     "select count(*) from \(table) where \(column) = $1", [.int(lease.key)])
                 #expect(left == 0, "\(table)")
             }
-            #expect(try await fixture.number("select count(*) from item where job = $1", [.int(other.key)]) == 1)
+            #expect(
+                try await fixture.number("select count(*) from item where job = $1", [.int(other.key)]) == 1)
             guard case .notFound = try await fixture.store.delete(lease.job, owner: "alice") else {
                 Issue.record("found again")
                 return

@@ -32,7 +32,9 @@ import Testing
                     group.addTask {
                         let replica = try await fixture.makeReplica()
                         var keys: [Int64] = []
-                        while let lease = try await fixture.store.claim(for: replica) { keys.append(lease.key) }
+                        while let lease = try await fixture.store.claim(for: replica) {
+                            keys.append(lease.key)
+                        }
                         return keys
                     }
                 }
@@ -102,7 +104,8 @@ import Testing
             let here = fixture.store.process
             try #require(here.place != nil)
             for (host, pid, start) in [
-                (here.place ?? "", 999_999_999, 1), (here.place ?? "", here.pid, here.start + 1), ("elsewhere", 1, 1),
+                (here.place ?? "", 999_999_999, 1), (here.place ?? "", here.pid, here.start + 1),
+                ("elsewhere", 1, 1),
             ] {
                 _ = try await fixture.store.pool.query(
                     """
@@ -129,7 +132,8 @@ import Testing
             ]
             for (rest, index) in reads {
                 let plan = try await fixture.store.pool.query(
-                    "explain select * from queue where job = \(lease.key) and shard = 0::smallint and \(rest)")
+                    "explain select * from queue where job = \(lease.key) and shard = 0::smallint and \(rest)"
+                )
                 let text = try plan.rows.map { row in
                     var row = row
                     return try row.next(String.self)

@@ -24,7 +24,8 @@ import Testing
             #expect(outcome.leaseHeld)
             #expect(outcome.state == .running)
             let expected = JobCounters(
-                discovered: 5, fetched: 1, failed: 1, skipped: 1, retries: 0, items: 2, bytes: 1010, startFetched: 1)
+                discovered: 5, fetched: 1, failed: 1, skipped: 1, retries: 0, items: 2, bytes: 1010,
+                startFetched: 1)
             #expect(outcome.counters == expected)
             #expect(try await fixture.countedRows(lease) == expected)
 
@@ -91,7 +92,8 @@ import Testing
             let pages = try await fixture.store.frontier(lease, after: 0, limit: 10)
             lease.epoch -= 1
             let outcome = try await fixture.store.settle(
-                lease, [.fetched(pages[0], items: ["{}"], links: ["http://site.test/x"])], gauges: JobGauges())
+                lease, [.fetched(pages[0], items: ["{}"], links: ["http://site.test/x"])], gauges: JobGauges()
+            )
             #expect(!outcome.leaseHeld)
             #expect(try await fixture.countedRows(lease) == JobCounters(discovered: 1))
             let finished = try await fixture.store.finish(
@@ -112,9 +114,7 @@ import Testing
                     "update shard set epoch = epoch + 1 where job = $1", [.int(lease.key)])
                 async let late = fixture.store.settle(
                     lease, [.fetched(page, items: ["{}"])], gauges: JobGauges())
-                while try await connection.query(
-                    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-                ).isEmpty {}
+                try await fixture.waitForLockWaiter()
                 try await connection.run("commit")
                 return try await late
             }
@@ -128,7 +128,8 @@ import Testing
             let lease = try await fixture.makeLease(pages: 3)
             let pages = try await fixture.store.frontier(lease, after: 0, limit: 10)
             _ = try await fixture.store.settle(
-                lease, [.retry(pages[0], after: .seconds(50)), .retry(pages[1], after: .zero)], gauges: JobGauges())
+                lease, [.retry(pages[0], after: .seconds(50)), .retry(pages[1], after: .zero)],
+                gauges: JobGauges())
             #expect(try await fixture.store.frontier(lease, after: 0, limit: 10).map(\.id) == [3])
             let window = try await fixture.store.retries(lease, limit: 10)
             #expect(window.due.map(\.id) == [2])
@@ -136,9 +137,11 @@ import Testing
             let wait = try #require(window.nextIn)
             #expect(wait > .seconds(40) && wait <= .seconds(50))
             let again = try #require(window.due.first)
-            let outcome = try await fixture.store.settle(lease, [.failed(again, .timeout)], gauges: JobGauges())
+            let outcome = try await fixture.store.settle(
+                lease, [.failed(again, .timeout)], gauges: JobGauges())
             #expect(outcome.counters.retries == 2)
-            let ledger = try await fixture.store.pages(of: lease.job, status: .failed, after: Position(), limit: 10)
+            let ledger = try await fixture.store.pages(
+                of: lease.job, status: .failed, after: Position(), limit: 10)
             #expect(ledger.elements.map(\.attempts) == [2])
             #expect(try await fixture.countedRows(lease) == outcome.counters)
         }
@@ -165,7 +168,8 @@ import Testing
                 lease, [.fetched(start[0], links: ["http://site.test/a"])], gauges: JobGauges())
             let deep = try await fixture.store.frontier(lease, after: 0, limit: 10)
             _ = try await fixture.store.settle(
-                lease, [.fetched(deep[0], links: ["http://site.test/b", "http://site.test/c"])], gauges: JobGauges())
+                lease, [.fetched(deep[0], links: ["http://site.test/b", "http://site.test/c"])],
+                gauges: JobGauges())
             let pages = try await fixture.store.frontier(lease, after: 0, limit: 10)
             let outcome = try await fixture.store.settle(
                 lease,
@@ -194,7 +198,8 @@ import Testing
             #expect(outcome.counters.discovered == 500 + 10_001)
             #expect(try await fixture.countedRows(lease) == outcome.counters)
             let dense = try await fixture.number(
-                "select count(distinct seq) from item where job = $1 and seq between 1 and 5000", [.int(lease.key)])
+                "select count(distinct seq) from item where job = $1 and seq between 1 and 5000",
+                [.int(lease.key)])
             #expect(dense == 5000)
         }
     }

@@ -87,6 +87,21 @@ struct StoreFixture {
         return try row.next()
     }
 
+    /// Returns once some session of this database waits for a lock. (Asked on a connection without a
+    /// transaction: within one, the server shows the activity as it was at the first look.)
+    func waitForLockWaiter() async throws {
+        for _ in 0..<500 {
+            let waiting = try await number(
+                """
+                select count(*) from pg_stat_activity
+                where wait_event_type = 'Lock' and datname = current_database()
+                """)
+            if waiting > 0 { return }
+            try await TestPostgres.loop.sleep(for: .milliseconds(10))
+        }
+        throw NothingClaimed()
+    }
+
     /// What the rows say of a job, to be held against its counters.
     func countedRows(_ lease: JobLease) async throws -> JobCounters {
         let result = try await store.pool.query(
@@ -95,8 +110,8 @@ struct StoreFixture {
                 (select count(*) from page where job = $1 and status = 'fetched'),
                 (select count(*) from page where job = $1 and status = 'failed'),
                 (select count(*) from page where job = $1 and status = 'skipped'),
-                (select coalesce(sum(attempts - 1), 0)::bigint from page where job = $1 and status <> 'skipped')
-                    + (select coalesce(sum(attempts), 0)::bigint from page where job = $1 and status = 'skipped')
+                (select coalesce(sum(attempts - (status <> 'skipped')::int), 0)::bigint
+                    from page where job = $1)
                     + (select coalesce(sum(attempt), 0)::bigint from queue where job = $1),
                 (select count(*) from item where job = $1),
                 (select coalesce(sum(bytes), 0)::bigint from page where job = $1),
@@ -120,7 +135,8 @@ extension PageSettlement {
     }
 
     static func failed(_ page: QueuedPage, _ code: FailureCode = .http(404)) -> PageSettlement {
-        PageSettlement(page: page, result: .failed(code), httpStatus: 404, bytes: 10, seconds: 0.1, detail: "gone")
+        PageSettlement(
+            page: page, result: .failed(code), httpStatus: 404, bytes: 10, seconds: 0.1, detail: "gone")
     }
 
     static func skipped(_ page: QueuedPage, _ reason: SkipReason = .maxPages) -> PageSettlement {

@@ -1,5 +1,5 @@
-/// Pauses between attempts: doubling from the first to the last, each shortened by up to half at random, so that
-/// replicas that lost the same server do not come back together.
+/// Pauses between attempts: doubling from the first to the last, each shortened by up to half at random, so
+/// that replicas that lost the same server do not come back together.
 struct Backoff: Sendable {
     let first: Duration
     let last: Duration

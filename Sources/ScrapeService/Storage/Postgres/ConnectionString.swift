@@ -2,8 +2,8 @@ import CPostgres
 import Foundation
 import Glibc
 
-/// The options of a libpq connection string, with its host names resolved before libpq sees them: libpq's own look-up
-/// would block the event loop (documentation 34.1, `hostaddr`).
+/// The options of a libpq connection string, with its host names resolved before libpq sees them: libpq's own
+/// look-up would block the event loop (documentation 34.1, `hostaddr`).
 struct ConnectionString: Sendable {
     private(set) var options: [String: String]
 
@@ -41,7 +41,8 @@ struct ConnectionString: Sendable {
         return hosts.contains { !$0.isSocketPath && !$0.isNumericAddress }
     }
 
-    /// Looks every name up; blocks. A name with several addresses becomes several hosts, tried in their order.
+    /// Looks every name up; blocks. A name with several addresses becomes several hosts, tried in their
+    /// order.
     func resolved() throws(PostgresError) -> ConnectionString {
         guard needsResolution else { return self }
         let ports = (options["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false).map(
@@ -71,7 +72,8 @@ struct ConnectionString: Sendable {
         if host.isNumericAddress { return .success([host]) }
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        // One answer an address, not one a kind of socket: SOCK_STREAM (socket(2)).
+        hints.ai_socktype = 1
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, nil, &hints, &list)
         guard code == 0 else {

@@ -122,8 +122,8 @@ struct PostgresArguments: Sendable, ExpressibleByArrayLiteral {
         add(type) { write(&$0, value) }
     }
 
-    /// The binary form of a one-dimensional array: dimensions, has-null flag, element type, length, lower bound,
-    /// then each element behind its length (server source, `array_recv`).
+    /// The binary form of a one-dimensional array: dimensions, has-null flag, element type, length, lower
+    /// bound, then each element behind its length (server source, `array_recv`).
     private mutating func addArray<Element>(
         _ type: UInt32, of element: UInt32, _ values: [Element?], _ write: (inout [UInt8], Element) -> Void
     ) {

@@ -9,13 +9,15 @@ struct PostgresConfiguration: Sendable {
     var statementTimeout = Duration.seconds(30)
     /// Beyond the statement's time-out, for an answer on its way; then the server counts as gone.
     var answerGrace = Duration.seconds(5)
-    /// How long a statement may still run once its task is cancelled: most end within it, and the connection is kept.
+    /// How long a statement may still run once its task is cancelled: most end within it, and the connection
+    /// is kept.
     var cancelGrace = Duration.milliseconds(250)
     /// The server frees the locks of a client that stopped in mid-transaction.
     var idleInTransactionTimeout = Duration.seconds(60)
     /// Off behind a pooler that gives each transaction another session (pgbouncer before 1.21).
     var preparesStatements = true
-    /// Prepared statements a connection keeps: more than the service has, so a generated text cannot fill the server.
+    /// Prepared statements a connection keeps: more than the service has, so a generated text cannot fill the
+    /// server.
     var maxPreparedStatements = 200
     /// As `pg_stat_activity` shows it.
     var applicationName = "scrape-service"

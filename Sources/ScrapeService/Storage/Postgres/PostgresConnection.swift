@@ -2,8 +2,8 @@ import Foundation
 import HTTPCore
 import Logging
 
-/// One session with the server, driven by libpq's non-blocking calls on an event loop. One statement at a time:
-/// whoever holds the connection (see ``PostgresPool``) sends the next one after the answer to the last.
+/// One session with the server, driven by libpq's non-blocking calls on an event loop. One statement at a
+/// time: whoever holds the connection (see ``PostgresPool``) sends the next one after the answer to the last.
 actor PostgresConnection {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -67,7 +67,8 @@ actor PostgresConnection {
 
     // MARK: Connecting
 
-    /// Connects and sets the session up. Throws `connectFailed`, also for a server that takes longer than the time-out.
+    /// Connects and sets the session up. Throws `connectFailed`, also for a server that takes longer than the
+    /// time-out.
     func open() async throws(PostgresError) {
         guard case .new = phase else { throw PostgresError(.misuse, "opened twice") }
         var string = try ConnectionString(parsing: configuration.connectionString)
@@ -88,7 +89,8 @@ actor PostgresConnection {
 
     private func resolve(_ string: ConnectionString) {
         guard string.needsResolution else { return start(.success(string)) }
-        // getaddrinfo has no time-out and no cancellation: the thread is left behind when the deadline passes.
+        // getaddrinfo has no time-out and no cancellation: the thread is left behind when the deadline
+        // passes.
         Thread.detachNewThread { [loop] in
             let resolved = Result { () throws(PostgresError) in try string.resolved() }
             loop.execute { [weak self] in self?.assumeIsolated { $0.start(resolved) } }

@@ -32,7 +32,8 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         sqlState.map { "\(kind) \($0): \(message)" } ?? "\(kind): \(message)"
     }
 
-    /// The session is over: a lost connection has no SQLSTATE of its own, a server on its way down sends class 57P.
+    /// The session is over: a lost connection has no SQLSTATE of its own, a server on its way down sends
+    /// class 57P.
     var isConnectionLoss: Bool {
         if kind == .connectionLost { return true }
         guard let sqlState else { return false }

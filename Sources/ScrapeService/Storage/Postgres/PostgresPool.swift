@@ -2,7 +2,8 @@ import DequeModule
 import HTTPCore
 import Logging
 
-/// Shares 1…100 connections among tasks, first come, first served; opens them as they are needed and again when they die.
+/// Shares 1…100 connections among tasks, first come, first served; opens them as they are needed and again
+/// when they die.
 actor PostgresPool {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -55,8 +56,8 @@ actor PostgresPool {
 
     /// Lends a connection to `body` and takes it back whatever happens; an open transaction is rolled back.
     ///
-    /// `retrying`: the work is idempotent, so when its connection turns out to be dead it runs once more on another.
-    /// Throws `poolExhausted` or `connectFailed` after the acquire time-out, and what `body` throws.
+    /// `retrying`: the work is idempotent, so when its connection turns out to be dead it runs once more on
+    /// another. Throws `poolExhausted` or `connectFailed` after the acquire time-out, and what `body` throws.
     func withConnection<Value: Sendable>(
         retrying: Bool = false, acquireTimeout: Duration? = nil,
         _ body: @Sendable (PostgresConnection) async throws -> Value

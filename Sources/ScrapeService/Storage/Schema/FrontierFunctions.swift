@@ -1,8 +1,11 @@
 extension Migration {
-    /// What changes a frontier. Functions, because each statement of one sees what was committed when it began, and
-    /// the whole is one round trip and one transaction. Their `set` clauses hold for the planner inside:
-    /// tables are reached by `= any (array)` on a whole key, joins are between arrays only, so plans without nested
-    /// loops and sequential scans are right at every size and are made once a session.
+    /// What changes a frontier. Functions, because each statement of one sees what was committed when it
+    /// began, and the whole is one round trip and one transaction.
+    ///
+    /// Plans are made once a session and must be right at every size, whatever the statistics say of a table
+    /// that is emptied and filled all day: so rows are reached one by one on their whole key (`lateral …
+    /// offset 0`) or by their place (`ctid`), never by `page_id = any (…)`, which may become a filter over
+    /// the whole queue; joins are between arrays only, and hashed.
     static let frontierFunctions = #"""
         -- Puts the URLs that the job has not seen into the queue, numbered from p_next in the order given.
         -- The hashes of one call are distinct. Returns how many were new.
@@ -35,9 +38,9 @@ extension Migration {
             return v_count;
         end $$;
 
-        -- Settles a batch of pages. Each array of a group has one element a row: p_ pages that leave the queue,
-        -- r_ pages that stay for another attempt, i_ items, l_ links; g_ are gauges.
-        -- A page that is not in the queue any more was settled before: it and its items are passed over.
+        -- Settles a batch of pages. Each array of a group has one element a row: p_ pages that leave the
+        -- queue, r_ pages that stay for another attempt, i_ items, l_ links; g_ are gauges. A page that is
+        -- not in the queue any more was settled before: it and its items are passed over.
         create function settle_batch(
             p_job bigint, p_shard smallint, p_epoch bigint,
             p_page bigint[], p_status text[], p_http integer[], p_error text[], p_detail text[],
@@ -51,7 +54,7 @@ extension Migration {
             out o_retries bigint, out o_items bigint, out o_bytes bigint, out o_start_fetched bigint
         )
         language plpgsql
-        set plan_cache_mode = force_generic_plan set enable_nestloop = off set enable_seqscan = off
+        set plan_cache_mode = force_generic_plan set enable_seqscan = off
         as $$
         declare
             v_shard shard%rowtype;
@@ -59,6 +62,8 @@ extension Migration {
             v_now timestamptz := clock_timestamp();
             v_done bigint[];
             v_codes text[];
+            v_rows tid[];
+            v_retry record;
             v_settled bigint := 0;
             v_fetched bigint := 0;
             v_failed bigint := 0;
@@ -69,7 +74,8 @@ extension Migration {
             v_items bigint := 0;
             v_links bigint := 0;
         begin
-            -- The lock makes the epoch hold until commit: a takeover waits for it, or has happened and we stop here.
+            -- The lock makes the epoch hold until commit: a takeover waits for it, or has happened and we
+            -- stop here.
             select * into v_shard from shard s
             where s.job = p_job and s.shard = p_shard and s.epoch = p_epoch for no key update;
             o_held := found;
@@ -79,41 +85,47 @@ extension Migration {
             end if;
 
             if cardinality(p_page) > 0 then
-                with gone as (
-                    delete from queue q
-                    where q.job = p_job and q.shard = p_shard and q.page_id = any (p_page)
-                    returning q.page_id, q.kind, q.url, q.depth, q.attempt
-                ), done as (
-                    insert into page (bucket, job, shard, page_id, settled, kind, url, depth, status, attempts,
-                        http_status, error, detail, bytes, seconds, items, fetched_at, epoch)
-                    select v_shard.bucket, p_job, p_shard, g.page_id,
-                        v_shard.next_settled - 1 + row_number() over (order by u.n),
-                        g.kind, g.url, g.depth, u.status, g.attempt + (u.status <> 'skipped')::integer,
-                        u.http, u.error, u.detail, u.bytes, u.seconds, u.items,
-                        case when u.status <> 'skipped' then v_now end, p_epoch
-                    from gone g
-                    join unnest(p_page, p_status, p_http, p_error, p_detail, p_bytes, p_seconds, p_items)
+                with found as materialized (
+                    select u.*, q.*
+                    from unnest(p_page, p_status, p_http, p_error, p_detail, p_bytes, p_seconds, p_items)
                         with ordinality as u(page_id, status, http, error, detail, bytes, seconds, items, n)
-                        on u.page_id = g.page_id
+                    cross join lateral (
+                        select q.ctid as tid, q.kind, q.url, q.depth, q.attempt from queue q
+                        where q.job = p_job and q.shard = p_shard and q.page_id = u.page_id offset 0) q
+                ), done as (
+                    insert into page (bucket, job, shard, page_id, settled, kind, url, depth, status,
+                        attempts, http_status, error, detail, bytes, seconds, items, fetched_at, epoch)
+                    select v_shard.bucket, p_job, p_shard, f.page_id,
+                        v_shard.next_settled - 1 + row_number() over (order by f.n),
+                        f.kind, f.url, f.depth, f.status, f.attempt + (f.status <> 'skipped')::integer,
+                        f.http, f.error, f.detail, f.bytes, f.seconds, f.items,
+                        case when f.status <> 'skipped' then v_now end, p_epoch
+                    from found f
                     returning page_id, status, error, depth, bytes
                 )
                 select count(*), count(*) filter (where d.status = 'fetched'),
                     count(*) filter (where d.status = 'failed'), count(*) filter (where d.status = 'skipped'),
                     count(*) filter (where d.status = 'fetched' and d.depth = 0), coalesce(sum(d.bytes), 0),
-                    array_agg(d.page_id), array_agg(d.error) filter (where d.status = 'failed')
-                into v_settled, v_fetched, v_failed, v_skipped, v_start, v_bytes, v_done, v_codes
+                    array_agg(d.page_id), array_agg(d.error) filter (where d.status = 'failed'),
+                    (select array_agg(f.tid) from found f)
+                into v_settled, v_fetched, v_failed, v_skipped, v_start, v_bytes, v_done, v_codes, v_rows
                 from done d;
+                -- Nobody else moves rows of this shard: everybody who does holds its lock.
+                delete from queue q where q.ctid = any (v_rows);
             end if;
 
-            if cardinality(r_page) > 0 then
+            for v_retry in
+                select * from unnest(r_page, r_attempt, r_after) as r(page_id, attempt, after)
+            loop
                 -- The attempt is part of the test, so the same batch again puts nothing back twice.
                 update queue q
-                set attempt = q.attempt + 1, not_before = v_now + make_interval(secs => r.after)
-                from unnest(r_page, r_attempt, r_after) as r(page_id, attempt, after)
-                where q.job = p_job and q.shard = p_shard and q.page_id = any (r_page)
-                    and q.page_id = r.page_id and q.attempt = r.attempt;
-                get diagnostics v_retries = row_count;
-            end if;
+                set attempt = q.attempt + 1, not_before = v_now + make_interval(secs => v_retry.after)
+                where q.job = p_job and q.shard = p_shard and q.page_id = v_retry.page_id
+                    and q.attempt = v_retry.attempt;
+                if found then
+                    v_retries := v_retries + 1;
+                end if;
+            end loop;
 
             if v_settled > 0 and cardinality(i_page) > 0 then
                 insert into item (bucket, job, shard, seq, page_id, ord, scraped_at, data)

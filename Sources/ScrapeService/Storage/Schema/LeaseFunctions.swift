@@ -3,7 +3,8 @@ extension Migration {
     static let leaseFunctions = #"""
         -- Takes one shard that no living replica holds, oldest job first. No row: there is none.
         create function claim_shard(p_replica uuid) returns table (
-            o_key bigint, o_id uuid, o_shard smallint, o_epoch bigint, o_spec text, o_state text, o_elapsed float8,
+            o_key bigint, o_id uuid, o_shard smallint, o_epoch bigint,
+            o_spec text, o_state text, o_elapsed float8,
             o_discovered bigint, o_fetched bigint, o_failed bigint, o_skipped bigint,
             o_retries bigint, o_items bigint, o_bytes bigint, o_start_fetched bigint
         )
@@ -20,7 +21,8 @@ extension Migration {
                         select from replica r where r.id = s.owner and r.expires_at >= clock_timestamp())
                 order by j.key, s.shard limit 100
             loop
-                -- Looked at again under the lock, in a statement of its own: it sees what a rival has committed.
+                -- Looked at again under the lock, in a statement of its own: it sees what a rival has
+                -- committed.
                 select * into v_shard from shard s where s.job = v_free.job and s.shard = v_free.shard
                 for no key update skip locked;
                 continue when not found;
@@ -36,24 +38,27 @@ extension Migration {
                 update shard s set owner = p_replica, epoch = s.epoch + 1, version = s.version + 1,
                     in_flight = 0, pages_per_second = 0, items_per_second = 0
                 where s.job = v_shard.job and s.shard = v_shard.shard returning * into v_shard;
-                return query select v_job.key, v_job.id, v_shard.shard, v_shard.epoch, v_job.spec::text, v_job.state,
-                    extract(epoch from clock_timestamp() - coalesce(v_job.started_at, clock_timestamp()))::float8,
+                return query select v_job.key, v_job.id, v_shard.shard, v_shard.epoch,
+                    v_job.spec::text, v_job.state,
+                    extract(epoch from
+                        clock_timestamp() - coalesce(v_job.started_at, clock_timestamp()))::float8,
                     v_shard.discovered, v_shard.fetched, v_shard.failed, v_shard.skipped,
                     v_shard.retries, v_shard.items, v_shard.bytes, v_shard.start_fetched;
                 return;
             end loop;
         end $$;
 
-        -- Moves up to p_limit queued pages of a shard to the ledger as skipped. Returns how many; -1: the lease is lost.
+        -- Moves up to p_limit queued pages of a shard to the ledger as skipped. Returns how many; -1: the
+        -- lease is lost.
         create function skip_rest(
             p_job bigint, p_shard smallint, p_epoch bigint, p_reason text, p_limit integer
         ) returns bigint
         language plpgsql
-        set plan_cache_mode = force_generic_plan set enable_nestloop = off set enable_seqscan = off
+        set plan_cache_mode = force_generic_plan set enable_seqscan = off
         as $$
         declare
             v_shard shard%rowtype;
-            v_pages bigint[];
+            v_last bigint;
             v_count bigint;
         begin
             select * into v_shard from shard s
@@ -61,11 +66,11 @@ extension Migration {
             if not found then
                 return -1;
             end if;
-            select array_agg(n.page_id) into v_pages from (
+            select max(n.page_id) into v_last from (
                 select q.page_id from queue q where q.job = p_job and q.shard = p_shard
                 order by q.page_id limit p_limit) n;
             with gone as (
-                delete from queue q where q.job = p_job and q.shard = p_shard and q.page_id = any (v_pages)
+                delete from queue q where q.job = p_job and q.shard = p_shard and q.page_id <= v_last
                 returning q.page_id, q.kind, q.url, q.depth, q.attempt
             )
             insert into page (bucket, job, shard, page_id, settled, kind, url, depth, status, attempts, error,
@@ -83,7 +88,8 @@ extension Migration {
             return v_count;
         end $$;
 
-        -- Ends a job whose queue is empty. False: the lease is lost, or the queue is not empty. True again if repeated.
+        -- Ends a job whose queue is empty. False: the lease is lost, or the queue is not empty. True again if
+        -- repeated.
         create function finish_job(
             p_job bigint, p_shard smallint, p_epoch bigint,
             p_state text, p_reason text, p_outcome text, p_error text
@@ -101,7 +107,8 @@ extension Migration {
             if v_state in ('completed', 'failed', 'cancelled') then
                 return true;
             end if;
-            -- Whoever was told "cancelling" finds the job cancelled, also if it came to another end meanwhile.
+            -- Whoever was told "cancelling" finds the job cancelled, also if it came to another end
+            -- meanwhile.
             if v_state = 'cancelling' then
                 p_state := 'cancelled';
                 p_reason := 'cancelled';
@@ -114,6 +121,30 @@ extension Migration {
                 version = s.version + 1
             where s.job = p_job;
             return true;
+        end $$;
+
+        -- Deletes up to p_limit rows of a job from one of the partitioned tables. Returns how many.
+        -- By place (ctid), because no key has the same columns in all of them; a day is in one partition
+        -- only.
+        create function erase_chunk(
+            p_table regclass, p_bucket date, p_job bigint, p_limit integer
+        ) returns bigint
+        language plpgsql
+        set enable_seqscan = off
+        as $$
+        declare
+            v_partition regclass;
+            v_rows tid[];
+        begin
+            execute format(
+                'select min(r.tableoid::oid)::regclass, array_agg(r.ctid) from (
+                    select tableoid, ctid from %s where bucket = $1 and job = $2 limit $3) r', p_table)
+            into v_partition, v_rows using p_bucket, p_job, p_limit;
+            if v_rows is null then
+                return 0;
+            end if;
+            execute format('delete from only %s where ctid = any ($1)', v_partition) using v_rows;
+            return cardinality(v_rows);
         end $$;
         """#
 }

@@ -1,7 +1,8 @@
 import Crypto
 import Foundation
 
-/// One step of the schema, embedded in the binary. A step that was released is never edited: its text is checked by digest.
+/// One step of the schema, embedded in the binary. A step that was released is never edited: its text is
+/// checked by digest.
 struct Migration: Sendable {
     /// From 1, without gaps.
     var version: Int

@@ -13,7 +13,7 @@ enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .newerSchema(let found, let known):
-            "the database has schema version \(found), this binary knows \(known) only: start the newer service"
+            "the database has schema version \(found), this binary knows \(known): start the newer service"
         case .changed(let version):
             "schema step \(version) in the database is not the one this binary carries"
         case .failed(let version, let cause): "schema step \(version) failed: \(cause)"
@@ -21,7 +21,8 @@ enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Brings a database to the schema of this binary. Any number of processes may do so at once: one does each step.
+/// Brings a database to the schema of this binary. Any number of processes may do so at once: one does each
+/// step.
 struct Migrator: Sendable {
     /// Any number that nothing else locks.
     private static let lockKey: Int64 = 0x7363_7261_7065

@@ -1,7 +1,7 @@
 extension Migration {
-    /// Tables. What is said of a job in more than one row starts with its key, so that jobs can be spread over
-    /// servers; what grows without bound is partitioned by the day its job was created (`bucket`), so that old days
-    /// are dropped, not deleted.
+    /// Tables. What is said of a job in more than one row starts with its key, so that jobs can be spread
+    /// over servers; what grows without bound is partitioned by the day its job was created (`bucket`), so
+    /// that old days are dropped, not deleted.
     static let tables = #"""
         -- One row a process start. No index on expires_at: a heartbeat stays within its page (HOT).
         create table replica (
@@ -13,8 +13,10 @@ extension Migration {
             started_at timestamptz(3) not null default clock_timestamp(),
             expires_at timestamptz not null
         ) with (fillfactor = 50);
-        comment on column replica.host is 'host name, boot id and process namespace: where pid means something';
-        comment on column replica.process_start is 'clock ticks since boot: tells a process from a later one with its pid';
+        comment on column replica.host is
+            'host name, boot id and process namespace: where pid means something';
+        comment on column replica.process_start is
+            'clock ticks since boot: tells a process from a later one with its pid';
 
         create table job (
             key bigint generated always as identity primary key,
@@ -43,8 +45,10 @@ extension Migration {
         );
         create index job_open on job (key) where state in ('queued', 'running', 'cancelling');
         create index job_owner on job (owner, id);
-        comment on column job.revision is 'grows with each change of this row; with the shards'' versions: the entity tag';
-        comment on column job.deleted_at is 'set first when a job is deleted: its rows go in chunks, this row last';
+        comment on column job.revision is
+            'grows with each change of this row; with the shards'' versions: the entity tag';
+        comment on column job.deleted_at is
+            'set first when a job is deleted: its rows go in chunks, this row last';
 
         -- The unit of a lease. Its one writer holds the epoch; numbers are given here, in commit order.
         create table shard (
@@ -190,8 +194,8 @@ extension Migration {
             return v_made;
         end $$;
 
-        -- With the tables, in their transaction: a row routed to the default partition while its day's partition is
-        -- attached would be refused.
+        -- With the tables, in their transaction: a row routed to the default partition while its day's
+        -- partition is attached would be refused.
         select ensure_partitions((clock_timestamp() at time zone 'UTC')::date - 1, 9);
         """#
 }

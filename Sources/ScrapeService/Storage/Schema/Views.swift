@@ -10,7 +10,8 @@ extension Migration {
         cross join lateral (
             select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
                 sum(s.failed)::bigint as failed, sum(s.skipped)::bigint as skipped,
-                sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes
+                sum(s.retries)::bigint as retries, sum(s.items)::bigint as items,
+                sum(s.bytes)::bigint as bytes
             from shard s where s.job = j.key) s
         where j.deleted_at is null;
         comment on view scrape_job is 'one row a job, newest id last';
@@ -24,12 +25,13 @@ extension Migration {
         comment on view scrape_item is 'one row an item; data is json with the job''s field names as keys';
 
         create view scrape_page as
-        select j.id as job, j.name, p.url, p.kind as page, p.depth, p.status, p.attempts, p.http_status, p.error,
-            p.detail, p.bytes, p.seconds, p.items, p.fetched_at
+        select j.id as job, j.name, p.url, p.kind as page, p.depth, p.status, p.attempts, p.http_status,
+            p.error, p.detail, p.bytes, p.seconds, p.items, p.fetched_at
         from job j join page p on p.bucket = j.bucket and p.job = j.key
         where j.deleted_at is null
         union all
-        select j.id, j.name, q.url, q.kind, q.depth, 'queued', q.attempt, null, null, null, null, null, 0, null
+        select j.id, j.name, q.url, q.kind, q.depth, 'queued', q.attempt, null,
+            null, null, null, null, 0, null
         from job j join queue q on q.job = j.key
         where j.deleted_at is null;
         comment on view scrape_page is 'one row a URL a job has found, still queued or settled';
