@@ -60,6 +60,7 @@ let package = Package(
         .testTarget(
             name: "ScrapeServiceTests",
             dependencies: ["ScrapeService", "HTTPCore", .product(name: "Yams", package: "Yams")],
+            exclude: ["Extraction/oracle"],
             swiftSettings: strict),
     ]
 )
