@@ -86,7 +86,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            exclude: ["Words/Fixtures"],
+            exclude: ["Extraction/oracle", "Words/Fixtures"],
             swiftSettings: strict),
         .executableTarget(
             name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",
