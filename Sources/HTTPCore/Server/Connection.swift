@@ -65,7 +65,7 @@ actor Connection {
             assumeIsolated { $0.ready(readiness) }
         }
         armTimer()
-        task = Task { await self.run() }
+        task = Task(executorPreference: context.preference) { await self.run() }
     }
 
     private func run() async {
