@@ -79,7 +79,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ScrapeServiceTests",
-            dependencies: ["ScrapeService", "HTTPCore", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "ScrapeService", "HTTPCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
             exclude: ["Words/Fixtures"],
             swiftSettings: strict),
         .executableTarget(

@@ -32,8 +32,7 @@ struct ObjectReader {
 
     mutating func value(_ name: String) -> JSONValue? {
         asked.insert(name)
-        guard let value = members.first(where: { $0.name == name })?.value, value != .null else { return nil }
-        return value
+        return members.first { $0.name == name }?.value
     }
 
     /// Every member, as a map whose names the client chose.

@@ -3,7 +3,7 @@ extension JobReader {
     /// Fields that a client may not set: they frame the message or name the server.
     private static let reservedHeaders: Set<String> = [
         "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "keep-alive",
-        "expect", "proxy-connection", "accept-encoding",
+        "expect", "proxy-connection", "proxy-authorization", "http2-settings", "accept-encoding",
     ]
     private static let maxDurationSeconds = 30.0 * 24 * 3600
     private static let pageBytes = 1...(256 << 20)

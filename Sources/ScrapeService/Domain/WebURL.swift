@@ -6,13 +6,15 @@ struct WebURL: Hashable, Sendable, Codable {
     /// Only a ``URLParsing`` makes one from what a client or a page wrote.
     init(canonical text: String) { self.text = text }
 
-    /// Scheme, host and port: what connections and politeness are counted by.
-    var origin: Substring {
-        guard let scheme = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return text[...] }
-        let authority = text.utf8.index(scheme, offsetBy: 3)
-        let rest = text.utf8[authority...]
+    /// Scheme, host and port, without credentials: what connections and politeness are counted by.
+    var origin: String {
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
+            let start = text.utf8.index(colon, offsetBy: 3, limitedBy: text.utf8.endIndex)
+        else { return text }
+        let rest = text.utf8[start...]
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? text.utf8.endIndex
-        return text[..<end]
+        guard let at = rest[..<end].lastIndex(of: UInt8(ascii: "@")) else { return String(text[..<end]) }
+        return String(text[..<start]) + text[text.utf8.index(after: at)..<end]
     }
 }
 

@@ -28,12 +28,12 @@ struct Cluster {
 
     /// Returns once the server accepts connections, whoever started it.
     func ensureRunning() throws(EmbeddedPostgresError) -> EmbeddedPostgres.Connection {
-        if File.text(layout.cluster + "/PG_VERSION") == nil { try create() }
+        if OpenFile.text(layout.cluster + "/PG_VERSION") == nil { try create() }
         let deadline = ContinuousClock.now + Limits.ready
         var launched: (pid: Int32, logStart: Int)?
         repeat {
-            if let launched, Command.reap(launched.pid) != nil {
-                throw .serverFailed(log: File.tail(layout.log, from: launched.logStart))
+            if let launched, ChildCommand.reap(launched.pid) != nil {
+                throw .serverFailed(log: OpenFile.tail(layout.log, from: launched.logStart))
             }
             switch try observe() {
             case .server(let file):
@@ -69,7 +69,7 @@ struct Cluster {
     }
 
     private func readPostmasterFile() -> PostmasterFile? {
-        File.text(layout.cluster + "/postmaster.pid").flatMap(PostmasterFile.init)
+        OpenFile.text(layout.cluster + "/postmaster.pid").flatMap(PostmasterFile.init)
     }
 
     /// Nil until the server says it is ready and its socket answers.
@@ -114,7 +114,7 @@ extension Cluster {
     /// Starts the server; the caller watches it become ready. Under the start lock, with no process of a server.
     private func launch(holding lock: FileLock) throws(EmbeddedPostgresError) -> (pid: Int32, logStart: Int) {
         let binaries = try matchingBinaries()
-        var command = Command(
+        var command = ChildCommand(
             account.command([binaries.postgres] + ServerSettings.arguments(layout, binaries)))
         command.lock = lock
         if let stale = try stalePid() { command.environment["PG_GRANDPARENT_PID"] = "\(stale)" }
@@ -122,7 +122,7 @@ extension Cluster {
             unlink(layout.socketDirectory + "/" + name)
         }
         rotateLog()
-        let log = try File.open(layout.log, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        let log = try OpenFile.open(layout.log, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         let logStart = Int(lseek(log.descriptor, 0, SEEK_END))
         let pid = try command.spawn(output: log)
         logger.info("started the embedded postgres", metadata: ["pid": "\(pid)", "log": "\(layout.log)"])
@@ -131,7 +131,7 @@ extension Cluster {
 
     /// Of the installed servers, the one of the cluster's major version.
     private func matchingBinaries() throws(EmbeddedPostgresError) -> ServerBinaries {
-        let text = File.text(layout.cluster + "/PG_VERSION") ?? ""
+        let text = OpenFile.text(layout.cluster + "/PG_VERSION") ?? ""
         guard let major = Int(text.prefix { $0.isNumber }) else { throw .notACluster(path: layout.cluster) }
         let installed = try ServerBinaries.find(search)
         guard let match = installed.first(where: { $0.major == major }) else {
@@ -173,7 +173,7 @@ extension Cluster {
             kill(file.pid, signal)
             let deadline = ContinuousClock.now + EmbeddedPostgres.Limits.shutdown
             while ContinuousClock.now < deadline {
-                _ = Command.reap(file.pid)
+                _ = ChildCommand.reap(file.pid)
                 if (try? isFree()) == true {
                     logger.info("stopped the embedded postgres", metadata: ["shutdown": "\(name)"])
                     removeShortSocketDirectory()
@@ -204,6 +204,7 @@ extension Cluster {
         do throws(EmbeddedPostgresError) {
             try runInitdb(binaries)
             try createDatabase(binaries)
+            try sync(binaries)
         } catch {
             removeUnfinished()
             throw error
@@ -211,34 +212,41 @@ extension Cluster {
         try EmbeddedPostgresError.check("rename", layout.cluster) {
             rename(layout.unfinished, layout.cluster)
         }
-        let room = try File.open(layout.room, O_RDONLY | O_DIRECTORY)
+        let room = try OpenFile.open(layout.room, O_RDONLY | O_DIRECTORY)
         try EmbeddedPostgresError.check("fsync", layout.room) { fsync(room.descriptor) }
     }
 
-    /// Syncs what it writes. C.UTF-8 sorts by bytes, so a newer C library does not break an index.
+    /// Flushed later, all at once. C.UTF-8 sorts by bytes, so a newer C library does not break an index.
     private func runInitdb(_ binaries: ServerBinaries) throws(EmbeddedPostgresError) {
         let arguments = [
             binaries.initdb, "-D", layout.unfinished, "-U", Self.superuser, "--encoding=UTF8",
-            "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject", "--no-instructions",
+            "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject", "--no-instructions", "--no-sync",
         ]
-        try Command(account.command(arguments)).output(within: EmbeddedPostgres.Limits.initdb)
+        try ChildCommand(account.command(arguments)).output(within: EmbeddedPostgres.Limits.initdb)
     }
 
-    /// In single-user mode: needs neither psql nor a running server, and ends with a checkpoint.
+    /// In single-user mode, which needs neither psql nor a running server. Flushed later as well.
     private func createDatabase(_ binaries: ServerBinaries) throws(EmbeddedPostgresError) {
         let arguments = [
             binaries.postgres, "--single", "-D", layout.unfinished, "-c", "exit_on_error=true",
             Self.superuser,
         ]
-        var command = Command(account.command(arguments))
-        command.input = try File.holding("CREATE DATABASE \(Self.database)\n")
+        var command = ChildCommand(account.command(arguments))
+        command.input = try OpenFile.holding("CREATE DATABASE \(Self.database)\n")
         try command.output(within: EmbeddedPostgres.Limits.initdb)
+    }
+
+    /// Every file and directory of the new cluster, before it gets its name.
+    private func sync(_ binaries: ServerBinaries) throws(EmbeddedPostgresError) {
+        let arguments = [binaries.initdb, "--sync-only", "-D", layout.unfinished]
+        try ChildCommand(account.command(arguments)).output(within: EmbeddedPostgres.Limits.initdb)
     }
 
     /// What an interrupted first start left: its contents as their owner, so that no link leads astray.
     private func removeUnfinished() {
         guard access(layout.unfinished, F_OK) == 0 else { return }
-        let command = Command(account.command(["/bin/rm", "-rf", "--one-file-system", layout.unfinished]))
+        let command = ChildCommand(
+            account.command(["/bin/rm", "-rf", "--one-file-system", layout.unfinished]))
         _ = try? command.output(within: EmbeddedPostgres.Limits.initdb)
         rmdir(layout.unfinished)
     }

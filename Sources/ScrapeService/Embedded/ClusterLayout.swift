@@ -31,8 +31,8 @@ struct ClusterLayout: Hashable, Sendable {
     static func prepare(
         in dataDirectory: String, account: ServerAccount
     ) throws(EmbeddedPostgresError) -> ClusterLayout {
-        let data = try makeDirectory(absolute(dataDirectory))
-        let room = try makeDirectory(data + "/postgres")
+        let data = try makeDirectory(absolute(dataDirectory), account)
+        let room = try makeDirectory(data + "/postgres", account)
         var status = stat()
         try EmbeddedPostgresError.check("stat", room) { stat(room, &status) }
         guard status.st_uid == geteuid() else {
@@ -49,15 +49,18 @@ struct ClusterLayout: Hashable, Sendable {
     }
 
     /// Makes `path` and its parents, passable for the server's account, and resolves symbolic links.
-    private static func makeDirectory(_ path: String) throws(EmbeddedPostgresError) -> String {
+    private static func makeDirectory(
+        _ path: String, _ account: ServerAccount
+    ) throws(EmbeddedPostgresError) -> String {
         var made = ""
         for part in path.split(separator: "/") {
             made += "/" + part
             if mkdir(made, 0o755) == 0 {
                 // The umask may have taken the passage away.
-                try EmbeddedPostgresError.check("chmod", made) { chmod(made, 0o755) }
-            } else if errno != EEXIST && errno != EROFS && errno != EACCES {
-                throw .system(call: "mkdir", path: made, errno: errno)
+                if account.isDropped { try EmbeddedPostgresError.check("chmod", made) { chmod(made, 0o755) } }
+            } else {
+                let code = errno
+                if access(made, F_OK) != 0 { throw .system(call: "mkdir", path: made, errno: code) }
             }
         }
         guard let resolved = realpath(made, nil) else {
@@ -78,7 +81,7 @@ struct ClusterLayout: Hashable, Sendable {
     }
 
     private static func canPass(_ path: String, _ account: ServerAccount) -> Bool {
-        let test = Command(account.command(["/usr/bin/test", "-x", path]))
+        let test = ChildCommand(account.command(["/usr/bin/test", "-x", path]))
         return (try? test.output(within: .seconds(10))) != nil
     }
 

@@ -126,7 +126,7 @@ final class EmbeddedPostgres: Sendable {
     /// Every wait has an end.
     enum Limits {
         /// For another service on the directory to finish its start or stop: longer than both of theirs.
-        static let gate = Duration.seconds(330)
+        static let gate = Duration.seconds(600)
         /// For `initdb`: half a second on a good disk.
         static let initdb = Duration.seconds(120)
         /// For the server to accept connections: replaying much WAL after a crash takes minutes.

@@ -8,9 +8,9 @@ final class FileLock: Sendable {
         var operation: Int32 { self == .shared ? LOCK_SH : LOCK_EX }
     }
 
-    private let file: File
+    private let file: OpenFile
 
-    private init(_ file: File) {
+    private init(_ file: OpenFile) {
         self.file = file
     }
 
@@ -24,7 +24,7 @@ final class FileLock: Sendable {
 
     /// Nil if someone else holds the lock in a way that excludes this one.
     static func attempt(_ path: String, _ mode: Mode) throws(EmbeddedPostgresError) -> FileLock? {
-        let file = try File.open(path, O_RDWR | O_CREAT, mode: 0o600)
+        let file = try OpenFile.open(path, O_RDWR | O_CREAT, mode: 0o600)
         while flock(file.descriptor, mode.operation | LOCK_NB) != 0 {
             let code = errno
             if code == EINTR { continue }

@@ -24,14 +24,14 @@ struct ProcessTable {
 
     /// False also for a zombie.
     static func isRunning(_ pid: Int32) -> Bool {
-        guard let stat = File.text("/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else {
+        guard let stat = OpenFile.text("/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else {
             return false
         }
         return !stat[name...].hasPrefix(") Z") && !stat[name...].hasPrefix(") X")
     }
 
     private func isOfCluster(_ pid: Int32) -> Bool {
-        guard File.text("/proc/\(pid)/comm") == "postgres\n" else { return false }
+        guard OpenFile.text("/proc/\(pid)/comm") == "postgres\n" else { return false }
         var (own, theirs) = (stat(), stat())
         guard stat(directory, &own) == 0 else { return false }
         if stat("/proc/\(pid)/cwd", &theirs) == 0 {
@@ -42,6 +42,6 @@ struct ProcessTable {
     }
 
     private static func commandLine(_ pid: Int32) -> String {
-        File.text("/proc/\(pid)/cmdline") ?? ""
+        OpenFile.text("/proc/\(pid)/cmdline") ?? ""
     }
 }

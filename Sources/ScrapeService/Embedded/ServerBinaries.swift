@@ -49,7 +49,9 @@ struct ServerBinaries: Hashable, Sendable {
 
     /// The number after `postgres (PostgreSQL) ` in the answer to `--version`.
     private static func version(_ directory: String) -> Int? {
-        guard let output = try? Command([directory + "/postgres", "--version"]).output(within: .seconds(10)),
+        guard
+            let output = try? ChildCommand([directory + "/postgres", "--version"]).output(
+                within: .seconds(10)),
             let number = output.firstRange(of: "(PostgreSQL) ")?.upperBound
         else { return nil }
         return Int(output[number...].prefix { $0.isNumber })

@@ -16,13 +16,13 @@ final class HostLimiter: Sendable {
     }
 
     private let loop: EventLoop
-    private let hosts = Mutex<[Substring: Host]>([:])
+    private let hosts = Mutex<[String: Host]>([:])
 
     init(loop: EventLoop) { self.loop = loop }
 
     /// Suspends until fewer than `limit` fetches are in flight to `origin` and it is not held.
     /// Throws `CancellationError`, and then nothing is to be released.
-    func acquire(_ origin: Substring, limit: Int) async throws {
+    func acquire(_ origin: String, limit: Int) async throws {
         try await Waiter.suspend { waiter in
             hosts.withLock { hosts in
                 var host = hosts[origin] ?? Host()
@@ -36,13 +36,13 @@ final class HostLimiter: Sendable {
         }
     }
 
-    func release(_ origin: Substring) {
+    func release(_ origin: String) {
         hosts.withLock { $0[origin]?.active -= 1 }
         admit(origin)
     }
 
     /// Starts no fetch to `origin` before `delay` has passed; of several holds the longest counts.
-    func hold(_ origin: Substring, for delay: Duration) {
+    func hold(_ origin: String, for delay: Duration) {
         let until = ContinuousClock.now + delay
         hosts.withLock { hosts in
             let former = hosts[origin]?.heldUntil ?? until
@@ -54,7 +54,7 @@ final class HostLimiter: Sendable {
     }
 
     /// Lets in whom there is room for; forgets an origin nobody uses.
-    private func admit(_ origin: Substring) {
+    private func admit(_ origin: String) {
         while let next = nextInLine(origin) {
             if next.resume() { continue }
             // It was cancelled while it stood in line: its place is free again.
@@ -62,7 +62,7 @@ final class HostLimiter: Sendable {
         }
     }
 
-    private func nextInLine(_ origin: Substring) -> Waiter? {
+    private func nextInLine(_ origin: String) -> Waiter? {
         hosts.withLock { hosts in
             guard var host = hosts[origin] else { return nil }
             guard let first = host.line.first else {

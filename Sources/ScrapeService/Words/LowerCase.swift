@@ -1,5 +1,5 @@
 /// Lower case of code points by Unicode's full mapping, with the final sigma rule (SpecialCasing.txt), as Python's
-/// `str.lower()` does. One difference: the context of a sigma ends at white space and ASCII punctuation.
+/// `str.lower()` does. One difference: the context of a sigma is its word, where Python looks beyond.
 enum LowerCase {
     /// Copies `text` with its ASCII letters in lower case: the part of the work that the compiler vectorises.
     static func copyASCII(_ text: UnsafeBufferPointer<UInt8>, to target: UnsafeMutableBufferPointer<UInt8>) {
@@ -9,11 +9,15 @@ enum LowerCase {
         }
     }
 
-    /// Appends the lower case of `scalars[index]` in UTF-8.
-    static func append(_ scalars: [Unicode.Scalar], at index: Int, to bytes: inout [UInt8]) {
-        let scalar = scalars[index]
+    /// Appends the lower case of a word in UTF-8.
+    static func append(_ word: ArraySlice<Unicode.Scalar>, to bytes: inout [UInt8]) {
+        for index in word.indices { append(word, at: index, to: &bytes) }
+    }
+
+    private static func append(_ word: ArraySlice<Unicode.Scalar>, at index: Int, to bytes: inout [UInt8]) {
+        let scalar = word[index]
         if scalar.value == 0x3A3 {
-            append(isFinal(scalars, at: index) ? 0x3C2 : 0x3C3, to: &bytes)
+            append(isFinal(word, at: index) ? 0x3C2 : 0x3C3, to: &bytes)
         } else if scalar.value == 0x130 {
             // The only code point with a longer lower case: i and a dot above.
             append(0x69, to: &bytes)
@@ -23,11 +27,10 @@ enum LowerCase {
         }
     }
 
-    /// The lower case of a whole text in UTF-8.
+    /// The lower case of one word in UTF-8.
     static func bytes(of text: String) -> [UInt8] {
-        let scalars = Array(text.unicodeScalars)
         var bytes: [UInt8] = []
-        for index in scalars.indices { append(scalars, at: index, to: &bytes) }
+        append(Array(text.unicodeScalars)[...], to: &bytes)
         return bytes
     }
 
@@ -65,9 +68,9 @@ enum LowerCase {
     }
 
     /// A cased letter before it and none after it, whatever is case-ignorable left out.
-    private static func isFinal(_ scalars: [Unicode.Scalar], at index: Int) -> Bool {
-        let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
-        let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
+    private static func isFinal(_ word: ArraySlice<Unicode.Scalar>, at index: Int) -> Bool {
+        let before = word[..<index].last { !$0.properties.isCaseIgnorable }
+        let after = word[(index + 1)...].first { !$0.properties.isCaseIgnorable }
         return before?.properties.isCased == true && after?.properties.isCased != true
     }
 }

@@ -97,9 +97,7 @@ struct UnicodeWords {
         guard segment.contains(where: { classes[$0].isWordlike }) else { return }
         word.removeAll(keepingCapacity: true)
         let start = segment.first { classes[$0].isWordlike || classes[$0].kind == .extendNumLet }
-        for index in (start ?? segment.lowerBound)..<segment.upperBound {
-            LowerCase.append(scalars, at: index, to: &word)
-        }
+        LowerCase.append(scalars[(start ?? segment.lowerBound)..<segment.upperBound], to: &word)
         word.withUnsafeBufferPointer(body)
     }
 

@@ -25,7 +25,7 @@ import Testing
                 return
             }
             #expect(!found.isEmpty)
-            #expect(File.text(room.path + "/postgres/cluster/PG_VERSION") == "9\n")
+            #expect(OpenFile.text(room.path + "/postgres/cluster/PG_VERSION") == "9\n")
         }
     }
 
@@ -36,7 +36,7 @@ import Testing
             await #expect(throws: EmbeddedPostgresError.notACluster(path: path)) {
                 try await room.make().start()
             }
-            #expect(File.text(path + "/diary") == "mine")
+            #expect(OpenFile.text(path + "/diary") == "mine")
         }
     }
 

@@ -17,7 +17,7 @@ struct Room: Sendable {
 
     /// The running server, by its file.
     var serverPid: Int32? {
-        let file = File.text(path + "/postgres/cluster/postmaster.pid").flatMap(PostmasterFile.init)
+        let file = OpenFile.text(path + "/postgres/cluster/postmaster.pid").flatMap(PostmasterFile.init)
         return file.flatMap {
             ProcessTable(directory: path + "/postgres/cluster").isPostmaster($0.pid) ? $0.pid : nil
         }
@@ -26,12 +26,12 @@ struct Room: Sendable {
     /// Titles of the cluster's processes.
     var processes: [String] {
         ProcessTable(directory: path + "/postgres/cluster").members().map {
-            File.text("/proc/\($0)/cmdline") ?? ""
+            OpenFile.text("/proc/\($0)/cmdline") ?? ""
         }
     }
 
     func query(_ connection: EmbeddedPostgres.Connection, _ sql: String) throws -> String {
-        let output = try Command([psql, "-XAtq", "-d", connection.conninfo, "-c", sql]).output(
+        let output = try ChildCommand([psql, "-XAtq", "-d", connection.conninfo, "-c", sql]).output(
             within: .seconds(30))
         return output.trimmingCharacters(in: .newlines)
     }
@@ -41,8 +41,8 @@ struct Room: Sendable {
     }
 
     func spawnQuery(_ connection: EmbeddedPostgres.Connection, _ sql: String) throws -> Int32 {
-        let null = try File.open("/dev/null", O_RDWR)
-        return try Command([psql, "-XAtq", "-d", connection.conninfo, "-c", sql]).spawn(output: null)
+        let null = try OpenFile.open("/dev/null", O_RDWR)
+        return try ChildCommand([psql, "-XAtq", "-d", connection.conninfo, "-c", sql]).spawn(output: null)
     }
 
     func write(_ text: String, to name: String) throws {
@@ -73,7 +73,7 @@ func withRoom(_ body: (Room) async throws -> Void) async throws {
     defer {
         if let pid = room.serverPid {
             kill(pid, SIGQUIT)
-            _ = Command.wait(for: pid, until: .now + .seconds(10))
+            _ = ChildCommand.wait(for: pid, until: .now + .seconds(10))
         }
         try? FileManager.default.removeItem(atPath: path)
     }

@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 
 @testable import ScrapeService
@@ -22,20 +21,20 @@ import Testing
     @Test func waitersPassInTheOrderTheyCame() async throws {
         let semaphore = AsyncSemaphore(permits: 1)
         try await semaphore.acquire()
-        let order = Mutex<[Int]>([])
+        let tally = Tally()
         var tasks: [Task<Void, any Error>] = []
         for number in 0..<20 {
             tasks.append(
                 Task {
                     try await semaphore.acquire()
-                    order.withLock { $0.append(number) }
+                    tally.note(number)
                     semaphore.release()
                 })
             await until { semaphore.waiting == number + 1 }
         }
         semaphore.release()
         for task in tasks { try await task.value }
-        #expect(order.withLock(\.self) == Array(0..<20))
+        #expect(tally.order == Array(0..<20))
         #expect(semaphore.available == 1)
     }
 
@@ -65,17 +64,15 @@ import Testing
 
     @Test func cancellingAtRandomNeverLosesAPermit() async throws {
         let semaphore = AsyncSemaphore(permits: 3)
-        let inside = Atomic<Int>(0)
-        let most = Atomic<Int>(0)
+        let tally = Tally()
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<2_000 {
                 group.addTask {
                     let task = Task {
                         try await semaphore.acquire()
-                        let now = inside.add(1, ordering: .relaxed).newValue
-                        most.max(now, ordering: .relaxed)
+                        tally.enter()
                         await Task.yield()
-                        inside.subtract(1, ordering: .relaxed)
+                        tally.leave()
                         semaphore.release()
                     }
                     if number.isMultiple(of: 2) { await Task.yield() }
@@ -85,6 +82,6 @@ import Testing
             }
         }
         #expect(semaphore.available == 3)
-        #expect(most.load(ordering: .relaxed) <= 3)
+        #expect(tally.most <= 3)
     }
 }

@@ -6,59 +6,101 @@ struct SourceTree {
         /// From the project's root: `Sources/HTTPCore/Wire/RequestParser.swift`.
         var path: String
         var lines: [String]
+        /// The lines without comments and string literals: what the code itself says.
+        var code: [String]
+        /// The identifiers of the code, each once.
+        var names: Set<String>
 
-        var folder: String { String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
-
-        /// Without comments and string literals: the names the code itself uses.
-        var code: String {
-            lines.map { line in
-                var text = line.replacing(/"(?:\\.|[^"\\])*"/, with: "\"\"")
-                if let comment = text.firstRange(of: "//") { text = String(text[..<comment.lowerBound]) }
-                return text
-            }.joined(separator: "\n")
+        init(path: String, text: String) {
+            self.path = path
+            lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            code = SourceTree.strip(text).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            names = Set(code.flatMap(SourceTree.identifiers).map(String.init))
         }
 
+        var folder: String { path.split(separator: "/").dropLast().joined(separator: "/") }
+
+        /// The folder below the target's.
+        var room: String { path.split(separator: "/").dropFirst(2).dropLast().joined(separator: "/") }
+
         var imports: [String] {
-            lines.compactMap { line in
-                line.firstMatch(
-                    of:
-                        /^\s*(?:(?:public|package|internal|private|fileprivate|@testable)\s+)*import\s+(?:struct\s+|class\s+|enum\s+|func\s+)?(\w+)/
-                )
-                .map { String($0.1) }
+            code.compactMap { line in
+                let words = line.split(separator: " ")
+                guard let index = words.firstIndex(of: "import"), index < 3 else { return nil }
+                return words.last.map(String.init)
             }
+        }
+
+        /// Types declared at the top level that other files can see.
+        var types: Set<String> {
+            let kinds: Set<Substring> = ["class", "struct", "enum", "actor", "protocol", "typealias"]
+            return Set(
+                code.compactMap { line in
+                    guard let first = line.first, first != " ", first != "}" else { return nil }
+                    let words = SourceTree.identifiers(line)
+                    guard let kind = words.firstIndex(where: kinds.contains), kind + 1 < words.count,
+                        !words[..<kind].contains(where: { $0.hasSuffix("private") })
+                    else { return nil }
+                    return String(words[kind + 1])
+                })
         }
     }
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    static func files(under folder: String) -> [File] {
-        let base = root.appending(path: folder)
-        let walker = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil)
+    static let sources = files(under: "Sources")
+    static let tests = files(under: "Tests")
+    static let examples = files(under: "Examples")
+
+    private static func files(under folder: String) -> [File] {
+        let walker = FileManager.default.enumerator(
+            at: root.appending(path: folder), includingPropertiesForKeys: nil)
         var files: [File] = []
         while let url = walker?.nextObject() as? URL {
             guard url.pathExtension == "swift", let text = try? String(contentsOf: url, encoding: .utf8)
             else { continue }
-            let path = String(url.path.dropFirst(root.path.count + 1))
-            files.append(
-                File(
-                    path: path,
-                    lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)))
+            files.append(File(path: String(url.path.dropFirst(root.path.count + 1)), text: text))
         }
         return files.sorted { $0.path < $1.path }
     }
 
-    /// Types that `files` declare at the top level or inside others, private ones left out.
-    static func types(in files: [File]) -> Set<String> {
-        var names: Set<String> = []
-        for file in files {
-            for match in file.code.matches(
-                of:
-                    /(?m)^(?:(?:@\w+(?:\([^)]*\))?|public|package|internal|final|indirect|nonisolated)\s+)*(?:class|struct|enum|actor|protocol|typealias)\s+(\w+)/
-            ) {
-                names.insert(String(match.1))
+    /// Blanks what stands in quotes or behind `//`; keeps the lines.
+    private static func strip(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        let quote = UInt8(ascii: "\"")
+        var code: [UInt8] = []
+        code.reserveCapacity(bytes.count)
+        var index = 0
+        func starts(_ mark: String, at index: Int) -> Bool { bytes[index...].starts(with: mark.utf8) }
+        func skip(to mark: String, from start: Int, escapes: Bool) -> Int {
+            var index = start
+            while index < bytes.count, !starts(mark, at: index) {
+                if bytes[index] == 0x0A { code.append(0x0A) }
+                index += escapes && bytes[index] == UInt8(ascii: "\\") ? 2 : 1
+            }
+            return index + mark.utf8.count
+        }
+        while index < bytes.count {
+            if starts("//", at: index) {
+                while index < bytes.count, bytes[index] != 0x0A { index += 1 }
+            } else if starts("#\"\"\"", at: index) {
+                index = skip(to: "\"\"\"#", from: index + 4, escapes: false)
+            } else if starts("\"\"\"", at: index) {
+                index = skip(to: "\"\"\"", from: index + 3, escapes: true)
+            } else if starts("#\"", at: index) {
+                index = skip(to: "\"#", from: index + 2, escapes: false)
+            } else if bytes[index] == quote {
+                index = skip(to: "\"", from: index + 1, escapes: true)
+            } else {
+                code.append(bytes[index])
+                index += 1
             }
         }
-        return names
+        return String(decoding: code, as: UTF8.self)
+    }
+
+    private static func identifiers(_ line: String) -> [Substring] {
+        line.split { !($0.isLetter || $0.isNumber || $0 == "_") }
     }
 }

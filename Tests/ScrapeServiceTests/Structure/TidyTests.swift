@@ -9,10 +9,8 @@ import Testing
     private static let maxFunctionLines = 70
     private static let maxLineLength = 120
 
-    private var sources: [SourceTree.File] { SourceTree.files(under: "Sources") }
-    private var all: [SourceTree.File] {
-        sources + SourceTree.files(under: "Tests") + SourceTree.files(under: "Examples")
-    }
+    private var sources: [SourceTree.File] { SourceTree.sources }
+    private var all: [SourceTree.File] { sources + SourceTree.tests + SourceTree.examples }
 
     @Test func noFileIsLongerThanAReaderCanHold() {
         for file in sources where !Self.tables.contains(where: file.path.hasSuffix) {
@@ -31,24 +29,20 @@ import Testing
     /// From a `func` or `init` to the brace that closes it, by indentation, which the formatter keeps.
     private static func functions(_ file: SourceTree.File) -> [(line: Int, length: Int)] {
         var found: [(line: Int, length: Int)] = []
-        for (index, line) in file.lines.enumerated() {
-            guard let match = line.firstMatch(of: /^(\s*)(?:[\w@()]+\s+)*(?:func\s|init[?(<])/),
-                !line.hasSuffix("}")
-            else { continue }
-            let closing = match.1 + "}"
-            guard let end = file.lines[(index + 1)...].firstIndex(where: { $0 == closing }) else { continue }
+        for (index, line) in file.code.enumerated() where !line.hasSuffix("}") {
+            guard line.contains("func ") || line.contains("init(") else { continue }
+            let closing = line.prefix { $0 == " " } + "}"
+            guard let end = file.code[(index + 1)...].firstIndex(where: { $0 == closing }) else { continue }
             found.append((index + 1, end - index + 1))
         }
         return found
     }
 
     @Test func everyEscapeFromTheCompilersChecksSaysWhy() {
-        let escapes = /@unchecked Sendable|nonisolated\(unsafe\)|try!/
+        let escapes = ["@unchecked Sendable", "nonisolated(unsafe)", "try!"]
         for file in sources {
-            for (index, line) in file.lines.enumerated() {
-                let code = line.replacing(/\/\/.*/, with: "").replacing(/"(?:\\.|[^"\\])*"/, with: "")
-                guard code.firstMatch(of: escapes) != nil else { continue }
-                let above = index > 0 ? file.lines[index - 1].trimmingCharacters(in: .whitespaces) : ""
+            for (index, line) in file.code.enumerated() where escapes.contains(where: line.contains) {
+                let above = index > 0 ? file.lines[index - 1].drop { $0 == " " } : ""
                 #expect(above.hasPrefix("//"), "\(file.path):\(index + 1) gives no reason on the line above")
             }
         }
@@ -57,7 +51,9 @@ import Testing
     @Test func nothingIsLeftForLater() {
         let marks = ["TO" + "DO", "FIX" + "ME", "XC" + "TSkip", ".dis" + "abled("]
         for file in all {
-            for mark in marks { #expect(!file.lines.joined().contains(mark), "\(file.path) has \(mark)") }
+            for mark in marks {
+                #expect(!file.lines.contains { $0.contains(mark) }, "\(file.path) has \(mark)")
+            }
         }
     }
 
@@ -73,7 +69,7 @@ import Testing
         let extra: Set<String> = [
             "ScrapeServiceTests/Structure", "ScrapeServiceTests/Fixtures", "HTTPCoreTests/Fixtures",
         ]
-        for file in SourceTree.files(under: "Tests") {
+        for file in SourceTree.tests {
             let folder = String(file.folder.dropFirst("Tests/".count))
             let room = folder.replacing("HTTPCoreTests", with: "HTTPCore").replacing(
                 "ScrapeServiceTests", with: "ScrapeService")
@@ -87,10 +83,8 @@ import Testing
         let text = try String(contentsOf: SourceTree.root.appending(path: "ARCHITECTURE.md"), encoding: .utf8)
         #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 150)
         for folder in ["HTTPCore", "ScrapeService"] {
-            let rooms = Set(
-                SourceTree.files(under: "Sources/\(folder)").compactMap { file in
-                    file.path.split(separator: "/").dropFirst(2).dropLast().first
-                })
+            let files = sources.filter { $0.path.hasPrefix("Sources/\(folder)/") }
+            let rooms = Set(files.compactMap { $0.room.split(separator: "/").first })
             for room in rooms {
                 #expect(text.contains("`\(room)`") || text.contains("\(room)/"), "the code map lacks \(room)")
             }

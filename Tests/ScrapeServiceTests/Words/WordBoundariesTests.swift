@@ -87,9 +87,7 @@ import Testing
             guard segment.contains(where: { classes[$0].isWordlike }) else { return nil }
             let first = segment.first { classes[$0].isWordlike || classes[$0].kind == .extendNumLet }
             var bytes: [UInt8] = []
-            for index in (first ?? segment.lowerBound)..<segment.upperBound {
-                LowerCase.append(scalars, at: index, to: &bytes)
-            }
+            LowerCase.append(scalars[(first ?? segment.lowerBound)..<segment.upperBound], to: &bytes)
             return String(decoding: bytes, as: UTF8.self)
         }
     }

@@ -22,10 +22,19 @@ final class CurlTransfer {
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private var maxBodyBytes = 0
     private var body: [UInt8] = []
-    private var headerBytes = 0
+    private var headers = HeaderNotes()
     private var refusal: Refusal?
+    /// Since the last answer: a redirect starts them anew.
     private var dialledAddresses = 0
     private var refusedAddresses = 0
+
+    private struct HeaderNotes {
+        var bytes = 0
+        /// The blank line behind the fields has come. libcurl takes a connection closed before it for a whole answer.
+        var isComplete = false
+        /// Bytes of all requests sent when the last answer began.
+        var requestBytes = 0
+    }
 
     init?(settings: CurlSettings, mayDial: @escaping AddressCheck) {
         guard let easy = curl_easy_init() else { return nil }
@@ -54,7 +63,7 @@ final class CurlTransfer {
         self.ticket = ticket
         self.completion = completion
         maxBodyBytes = request.maxBodyBytes
-        headerBytes = 0
+        headers = HeaderNotes()
         refusal = nil
         dialledAddresses = 0
         refusedAddresses = 0
@@ -66,10 +75,11 @@ final class CurlTransfer {
 
     /// Tells the waiting caller; the handle is already out of its multi handle.
     func finish(_ code: CURLcode) {
-        let outcome: Result<CurlAnswer, CurlFailure> =
-            code == CURLE_OK && refusal == nil
-            ? .success(answer()) : .failure(CurlFailure(cause: cause(of: code), seconds: seconds))
-        complete(outcome)
+        if code == CURLE_OK && refusal == nil && headers.isComplete {
+            complete(.success(answer()))
+        } else {
+            finish(cause: cause(of: code))
+        }
     }
 
     func finish(cause: CurlFailure.Cause) {
@@ -103,9 +113,18 @@ final class CurlTransfer {
         if reserve > 0 { body.reserveCapacity(reserve) }
     }
 
-    fileprivate func receiveHeader(_ bytes: Int) -> Bool {
-        headerBytes += bytes
-        if headerBytes > settings.maxHeaderBytes { refusal = .headersTooLarge }
+    /// One line, its end included.
+    fileprivate func receiveHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        headers.bytes += line.count
+        if headers.bytes > settings.maxHeaderBytes { refusal = .headersTooLarge }
+        if line.starts(with: "HTTP/".utf8) {
+            headers.isComplete = false
+            dialledAddresses = 0
+            refusedAddresses = 0
+            headers.requestBytes = scrape_easy_long(easy, CURLINFO_REQUEST_SIZE)
+        } else if line.first == 0x0d || line.first == 0x0a {
+            headers.isComplete = true
+        }
         return refusal == nil
     }
 
@@ -166,17 +185,15 @@ final class CurlTransfer {
             return dialledAddresses == 0 && refusedAddresses > 0 ? .addressRefused : .connect
         case CURLE_OPERATION_TIMEDOUT:
             return scrape_easy_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0 ? .connectTimeout : .timeout
-        // Also what libcurl calls an answer without a status line (HTTP/0.9).
-        case CURLE_UNSUPPORTED_PROTOCOL: return hasWebScheme ? .lost : .schemeRefused
+        // Also what libcurl calls an answer without a status line (HTTP/0.9): then a request got no header back.
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            return scrape_easy_long(easy, CURLINFO_REQUEST_SIZE) > headers.requestBytes
+                ? .lost : .schemeRefused
         // libcurl's bound on a single header line.
-        case CURLE_OUT_OF_MEMORY where headerBytes > 0 && body.isEmpty: return .headersTooLarge
+        case CURLE_OUT_OF_MEMORY where headers.bytes > 0 && body.isEmpty: return .headersTooLarge
+        case CURLE_OK: return .lost
         default: return CurlFailure.Cause(code)
         }
-    }
-
-    private var hasWebScheme: Bool {
-        let url = (effectiveURL ?? "").lowercased()
-        return url.hasPrefix("http:") || url.hasPrefix("https:")
     }
 }
 
@@ -190,8 +207,9 @@ extension CurlTransfer {
                 let buffer = UnsafeRawBufferPointer(start: bytes, count: size * count)
                 return CurlTransfer.from(context!).receiveBody(buffer) ? size * count : 0
             },
-            { _, size, count, context in
-                CurlTransfer.from(context!).receiveHeader(size * count) ? size * count : 0
+            { line, size, count, context in
+                let buffer = UnsafeRawBufferPointer(start: line, count: size * count)
+                return CurlTransfer.from(context!).receiveHeader(buffer) ? size * count : 0
             },
             { context, purpose, target in
                 guard purpose == CURLSOCKTYPE_IPCXN else { return curl_socket_t(-1) }
@@ -203,7 +221,8 @@ extension CurlTransfer {
         set(CURLOPT_NOSIGNAL, 1)
         // A resolver thread that is no longer wanted is left to end alone: waiting for it would stop the loop.
         set(CURLOPT_QUICK_EXIT, 1)
-        set(CURLOPT_BUFFERSIZE, settings.receiveBufferBytes)
+        // Refused, and not needed, while the handle still has its buffer of the transfer before.
+        _ = scrape_easy_set_long(easy, CURLOPT_BUFFERSIZE, settings.receiveBufferBytes)
         set(CURLOPT_MAXAGE_CONN, settings.maxIdleSeconds)
         set(CURLOPT_LOW_SPEED_LIMIT, settings.minBytesPerSecond)
         set(CURLOPT_LOW_SPEED_TIME, settings.minBytesPerSecond > 0 ? settings.lowSpeedSeconds : 0)

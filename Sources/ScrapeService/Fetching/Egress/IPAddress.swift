@@ -24,7 +24,8 @@ enum IPAddress: Hashable, Sendable {
     /// Nil for a family that is neither IPv4 nor IPv6, or a length too short for its family.
     init?(_ address: UnsafePointer<sockaddr>, length: socklen_t) {
         let raw = UnsafeRawPointer(address)
-        switch Int32(address.pointee.sa_family) {
+        // Its first field, sa_family: which C module owns that name depends on the order in which Swift loads them.
+        switch Int32(raw.loadUnaligned(as: sa_family_t.self)) {
         case AF_INET where Int(length) >= MemoryLayout<sockaddr_in>.size:
             self = .v4(UInt32(bigEndian: raw.loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr))
         case AF_INET6 where Int(length) >= MemoryLayout<sockaddr_in6>.size:

@@ -189,5 +189,9 @@ extension Migration {
             end loop;
             return v_made;
         end $$;
+
+        -- With the tables, in their transaction: a row routed to the default partition while its day's partition is
+        -- attached would be refused.
+        select ensure_partitions((clock_timestamp() at time zone 'UTC')::date - 1, 9);
         """#
 }

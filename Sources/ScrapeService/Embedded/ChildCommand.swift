@@ -3,11 +3,11 @@ import Glibc
 
 /// A program to run: in a session of its own, so that a terminal's Ctrl-C does not reach it; in `/`; with a clean
 /// environment and signal state; with no descriptor of ours but those named here.
-struct Command {
+struct ChildCommand {
     let arguments: [String]
     var environment: [String: String] = [:]
     /// `/dev/null` if nil.
-    var input: File?
+    var input: OpenFile?
     /// Held by the child as descriptor 3 until it and all its children are gone.
     var lock: FileLock?
 
@@ -25,7 +25,7 @@ struct Command {
     private var argumentsInRoot: [String] { ["/usr/bin/env", "--chdir=/"] + arguments }
 
     /// Starts it with both outputs going to `output`; the caller waits for it.
-    func spawn(output: File) throws(EmbeddedPostgresError) -> Int32 {
+    func spawn(output: OpenFile) throws(EmbeddedPostgresError) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -47,7 +47,7 @@ struct Command {
         return pid
     }
 
-    private func setDescriptors(_ actions: inout posix_spawn_file_actions_t, output: File) {
+    private func setDescriptors(_ actions: inout posix_spawn_file_actions_t, output: OpenFile) {
         if let input {
             posix_spawn_file_actions_adddup2(&actions, input.descriptor, 0)
         } else {
@@ -79,18 +79,28 @@ struct Command {
     /// Runs it to its end and returns what it printed; any status but 0 is an error that quotes it.
     @discardableResult
     func output(within limit: Duration) throws(EmbeddedPostgresError) -> String {
-        let path = NSTemporaryDirectory() + "/scrape-service-\(UUID().uuidString)"
-        let file = try File.open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        defer { unlink(path) }
-        let pid = try spawn(output: file)
-        guard let status = Self.wait(for: pid, until: .now + limit) else {
-            kill(-pid, SIGKILL)
-            _ = Self.wait(for: pid, until: .now + .seconds(5))
-            throw .timedOut(waitingFor: arguments[0])
+        let pipe = try OpenFile.pipe()
+        let pid = try spawn(output: pipe.writing)
+        pipe.writing.close()
+        let deadline = ContinuousClock.now + limit
+        var bytes: [UInt8] = []
+        while true {
+            let status = Self.reap(pid)
+            pipe.reading.drain(into: &bytes)
+            if let status {
+                let text = String(
+                    decoding: bytes.suffix(EmbeddedPostgres.Limits.maxQuotedBytes), as: UTF8.self)
+                if status != 0 {
+                    throw .commandFailed(command: arguments.joined(separator: " "), output: text)
+                }
+                return text
+            }
+            if ContinuousClock.now >= deadline { break }
+            Pause.sleep(.milliseconds(2))
         }
-        let text = File.tail(path)
-        if status != 0 { throw .commandFailed(command: arguments[0], output: text) }
-        return text
+        kill(-pid, SIGKILL)
+        _ = Self.wait(for: pid, until: .now + .seconds(5))
+        throw .timedOut(waitingFor: arguments.joined(separator: " "))
     }
 
     /// The wait status (0: a clean exit), or nil if the child still runs at `deadline`.

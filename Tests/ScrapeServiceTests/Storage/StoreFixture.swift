@@ -1,0 +1,133 @@
+import Foundation
+import HTTPCore
+
+@testable import ScrapeService
+
+/// A store on a fresh, migrated database, with the calls that tests repeat.
+struct StoreFixture {
+    let store: PostgresStore
+    let database: String
+
+    static func make(maxConnections: Int = 4) async throws -> StoreFixture {
+        let database = try await TestPostgres.shared.makeMigratedDatabase()
+        return StoreFixture(store: makeStore(database, maxConnections: maxConnections), database: database)
+    }
+
+    static func makeStore(_ database: String, maxConnections: Int = 4) -> PostgresStore {
+        var configuration = StorageConfiguration(databaseURL: database)
+        configuration.maxConnections = maxConnections
+        return PostgresStore(configuration, on: TestPostgres.loop, logger: TestPostgres.logger)
+    }
+
+    /// Runs `body` with a fixture whose connections are closed afterwards.
+    static func with(
+        maxConnections: Int = 4, _ body: (StoreFixture) async throws -> Void
+    ) async throws {
+        let fixture = try await make(maxConnections: maxConnections)
+        do {
+            try await body(fixture)
+        } catch {
+            await fixture.store.close()
+            throw error
+        }
+        await fixture.store.close()
+    }
+
+    // MARK: Jobs
+
+    /// URLs as they come: the tests write canonical ones.
+    struct PlainURLs: URLParsing {
+        func parse(_ text: String) -> WebURL? { WebURL(canonical: text) }
+        func resolve(_ references: [String], against base: String) -> [WebURL?] { references.map(parse) }
+    }
+
+    static func makeJob(
+        urls: [String] = ["http://site.test/1"], owner: String = "alice", name: String? = "motoren",
+        key: NewJob.Idempotency? = nil
+    ) -> NewJob {
+        let variable = URLTemplate.Variable(name: "u", values: .list(urls))
+        let entry = StartEntry(
+            template: URLTemplate(literals: ["", ""], variables: [variable]), kind: "listing")
+        let spec = JobSpec(name: name, start: [entry], pages: [PageKind(name: "listing")])
+        return NewJob(
+            id: .make(), owner: owner, spec: spec,
+            start: StartPages(entries: spec.start, urls: PlainURLs()), idempotency: key)
+    }
+
+    /// A job with `pages` start pages, accepted.
+    @discardableResult
+    func accept(pages: Int = 1, owner: String = "alice") async throws -> JobID {
+        let job = Self.makeJob(urls: (0..<pages).map { "http://site.test/\($0)" }, owner: owner)
+        _ = try await store.accept(job)
+        return job.id
+    }
+
+    /// A replica with a heartbeat.
+    func makeReplica(ttl: Duration = .seconds(30)) async throws -> ReplicaID {
+        let replica = ReplicaID()
+        _ = try await store.heartbeat(replica, ttl: ttl)
+        return replica
+    }
+
+    /// Accepts a job and claims it.
+    func makeLease(pages: Int = 1) async throws -> JobLease {
+        try await accept(pages: pages)
+        guard let lease = try await store.claim(for: makeReplica()) else { throw NothingClaimed() }
+        return lease
+    }
+
+    struct NothingClaimed: Error {}
+
+    // MARK: Rows
+
+    /// The first column of the first row.
+    func number(_ sql: String, _ arguments: PostgresArguments = []) async throws -> Int {
+        let result = try await store.pool.query(sql, arguments)
+        guard var row = result.first else { return -1 }
+        return try row.next()
+    }
+
+    /// What the rows say of a job, to be held against its counters.
+    func countedRows(_ lease: JobLease) async throws -> JobCounters {
+        let result = try await store.pool.query(
+            """
+            select (select count(*) from page where job = $1) + (select count(*) from queue where job = $1),
+                (select count(*) from page where job = $1 and status = 'fetched'),
+                (select count(*) from page where job = $1 and status = 'failed'),
+                (select count(*) from page where job = $1 and status = 'skipped'),
+                (select coalesce(sum(attempts - 1), 0)::bigint from page where job = $1 and status <> 'skipped')
+                    + (select coalesce(sum(attempts), 0)::bigint from page where job = $1 and status = 'skipped')
+                    + (select coalesce(sum(attempt), 0)::bigint from queue where job = $1),
+                (select count(*) from item where job = $1),
+                (select coalesce(sum(bytes), 0)::bigint from page where job = $1),
+                (select count(*) from page where job = $1 and status = 'fetched' and depth = 0)
+            """, [.int(lease.key)])
+        guard var row = result.first else { throw NothingClaimed() }
+        return try JobCounters(&row)
+    }
+}
+
+extension PageSettlement {
+    static func fetched(
+        _ page: QueuedPage, items: [String] = [], links: [String] = [], bytes: Int = 1000
+    ) -> PageSettlement {
+        PageSettlement(
+            page: page,
+            result: .fetched(
+                items: items.map { ItemData(json: $0) },
+                links: links.map { DiscoveredPage(kind: "advert", url: WebURL(canonical: $0)) }),
+            httpStatus: 200, bytes: bytes, seconds: 0.25)
+    }
+
+    static func failed(_ page: QueuedPage, _ code: FailureCode = .http(404)) -> PageSettlement {
+        PageSettlement(page: page, result: .failed(code), httpStatus: 404, bytes: 10, seconds: 0.1, detail: "gone")
+    }
+
+    static func skipped(_ page: QueuedPage, _ reason: SkipReason = .maxPages) -> PageSettlement {
+        PageSettlement(page: page, result: .skipped(reason))
+    }
+
+    static func retry(_ page: QueuedPage, after: Duration) -> PageSettlement {
+        PageSettlement(page: page, result: .retry(.timeout, after: after))
+    }
+}
