@@ -131,7 +131,8 @@ actor Engine {
         nextRun += 1
         let number = nextRun
         context.signals.changed(lease.job)
-        let task = Task.detached {
+        // Its pages suspend often on the loop: the preference spares each a visit to Swift's own pool.
+        let task = Task.detached(executorPreference: LoopPreference(context.loop)) {
             await run.run()
             await self.ended(number)
         }

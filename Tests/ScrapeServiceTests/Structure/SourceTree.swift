@@ -32,14 +32,18 @@ struct SourceTree {
         }
 
         /// Types declared at the top level that other files can see.
-        var types: Set<String> {
+        var types: Set<String> { declared { $0.first != " " } }
+
+        /// Types declared inside others, or seen in this file only.
+        var nestedTypes: Set<String> { declared(seenByOthers: false) { _ in true } }
+
+        private func declared(seenByOthers: Bool = true, _ counts: (String) -> Bool) -> Set<String> {
             let kinds: Set<Substring> = ["class", "struct", "enum", "actor", "protocol", "typealias"]
             return Set(
-                code.compactMap { line in
-                    guard let first = line.first, first != " ", first != "}" else { return nil }
+                code.filter(counts).compactMap { line in
                     let words = SourceTree.identifiers(line)
                     guard let kind = words.firstIndex(where: kinds.contains), kind + 1 < words.count,
-                        !words[..<kind].contains(where: { $0.hasSuffix("private") })
+                        !seenByOthers || !words[..<kind].contains(where: { $0.hasSuffix("private") })
                     else { return nil }
                     return String(words[kind + 1])
                 })

@@ -1,0 +1,106 @@
+import HTTPCore
+import Logging
+
+/// One page of a run: fetched, read, judged.
+extension JobRun {
+    func process(_ page: QueuedPage) async {
+        do {
+            let settlement = try await attempt(page)
+            if firstUnsettled == nil { firstUnsettled = .now }
+            state.arrived(settlement)
+        } catch {
+            state.abandoned(page)
+        }
+        signal.notify()
+    }
+
+    /// Throws `CancellationError` only.
+    private func attempt(_ page: QueuedPage) async throws -> PageSettlement {
+        if let maxDepth = lease.spec.limits.maxDepth, page.depth > maxDepth {
+            return PageSettlement(page: page, result: .skipped(.maxDepth))
+        }
+        guard let work = work[page.kind] else {
+            return PageSettlement(page: page, result: .failed(.internalError), detail: "no such page kind")
+        }
+        do {
+            let (response, result) = try await fetchAndRead(page, work)
+            return settlement(of: page, response, result)
+        } catch let failure as FetchFailure {
+            var settlement = PageSettlement(page: page, result: failed(page, failure.code))
+            settlement.seconds = failure.seconds
+            settlement.detail = failure.detail
+            return settlement
+        }
+    }
+
+    /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
+    private func fetchAndRead(
+        _ page: QueuedPage, _ work: PageWork
+    ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
+        let origin = page.url.origin
+        try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
+        do {
+            try await permits.acquire()
+        } catch {
+            context.hosts.release(origin)
+            throw error
+        }
+        inFlight += 1
+        defer {
+            inFlight -= 1
+            permits.release()
+        }
+        let response: FetchResponse
+        do {
+            defer { context.hosts.release(origin) }
+            response = try await context.fetcher.fetch(request(for: page))
+        }
+        guard (200...299).contains(response.status) else { return (response, nil) }
+        return (response, await context.workers.run { Result { try work.read(response) } })
+    }
+
+    private func request(for page: QueuedPage) -> FetchRequest {
+        let policy = lease.spec.fetch
+        return FetchRequest(
+            url: page.url,
+            timeout: .seconds(policy.timeoutSeconds),
+            connectTimeout: .seconds(policy.connectTimeoutSeconds),
+            maxRedirects: policy.redirects,
+            maxBodyBytes: lease.spec.limits.maxPageBytes,
+            userAgent: policy.userAgent ?? context.userAgent,
+            headers: policy.headers)
+    }
+
+    private func settlement(
+        of page: QueuedPage, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>?
+    ) -> PageSettlement {
+        var settlement = PageSettlement(page: page, result: .failed(.internalError))
+        settlement.httpStatus = response.status
+        settlement.bytes = response.body.count
+        settlement.seconds = response.seconds
+        switch read {
+        case nil:
+            let asked = RetryPolicy.retryAfter(response.retryAfter)
+            settlement.result = failed(page, .http(response.status), asked: asked)
+            if let asked, response.status == 429 || response.status == 503 {
+                context.hosts.hold(page.url.origin, for: asked)
+            }
+        case .success(let result):
+            settlement.result = result
+        case .failure(ExtractionError.notText):
+            settlement.result = .failed(.notText)
+        case .failure(let error):
+            logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
+            settlement.detail = "extraction failed"
+        }
+        return settlement
+    }
+
+    private func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
+        -> PageSettlement.Result
+    {
+        guard code.isTransient, page.attempt < lease.spec.fetch.retries else { return .failed(code) }
+        let backoff = RetryPolicy.backoff(attempt: page.attempt, random: .random(in: 0...1))
+        return .retry(code, after: max(asked ?? .zero, backoff))
+    }
+}
