@@ -23,6 +23,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     private enum Job {
         case swift(UnownedJob)
+        /// Of a task that prefers this loop.
+        case preferred(UnownedJob, UnownedTaskExecutor)
         case closure(@Sendable () -> Void)
     }
 
@@ -92,6 +94,10 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         push(.swift(UnownedJob(job)))
     }
 
+    func enqueue(_ job: UnownedJob, preferring executor: UnownedTaskExecutor) {
+        push(.preferred(job, executor))
+    }
+
     /// Runs `body` on the loop's thread after what is queued already (asyncio's `call_soon_threadsafe`).
     public func execute(_ body: @escaping @Sendable () -> Void) {
         push(.closure(body))
@@ -153,6 +159,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     private func run(_ job: Job) {
         switch job {
         case .swift(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+        case .preferred(let job, let executor):
+            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
         case .closure(let body): body()
         }
     }

@@ -19,6 +19,8 @@ public struct Router: Responder {
 
     public private(set) var routes: [(method: HTTPRequest.Method, pattern: String)] = []
     private var nodes = [Node()]
+    /// Where a path without parameters ends, for those that are sent as they are written.
+    private var literalPaths: [String: Int] = [:]
 
     public init() {}
 
@@ -41,6 +43,7 @@ public struct Router: Responder {
             !nodes[node].endpoints.contains { $0.method == method }, "\(method) \(pattern) is there already")
         nodes[node].endpoints.append(Endpoint(method: method, parameterNames: names, handler: handler))
         routes.append((method, pattern))
+        if names.isEmpty { literalPaths[pattern] = node }
     }
 
     private mutating func literalChild(of parent: Int, _ segment: String) -> Int {
@@ -60,6 +63,11 @@ public struct Router: Responder {
     /// The handler's answer. Throws 404 for an unknown path, 405 with `Allow` for a method it does not have
     /// (RFC 9110, section 15.5.6), 400 for a path parameter with malformed escapes.
     public func respond(to request: Request) async throws -> Response {
+        if let node = literalPaths[request.path],
+            let endpoint = nodes[node].endpoints.first(where: { $0.method == request.method })
+        {
+            return try await endpoint.handler(request)
+        }
         if request.path == "*" {
             guard request.method == .options else {
                 throw HTTPError(.badRequest, "Only OPTIONS has the target *.")

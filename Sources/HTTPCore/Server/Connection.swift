@@ -6,7 +6,8 @@ import HTTPTypes
 /// Everything happens on the loop's thread. The socket is registered edge-triggered, for reading; for writing only
 /// while the kernel's buffer is full.
 actor Connection {
-    nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
+    /// Stored, since the runtime asks for it at every suspension.
+    nonisolated let unownedExecutor: UnownedSerialExecutor
 
     /// What came instead of a head, or a head.
     enum Arrival {
@@ -53,6 +54,7 @@ actor Connection {
 
     init(context: ServerContext, descriptor: Int32, remoteAddress: String?) {
         self.context = context
+        unownedExecutor = context.loop.asUnownedSerialExecutor()
         self.descriptor = descriptor
         self.remoteAddress = remoteAddress
         state = ConnectionState(limits: context.limits, now: context.loop.now)
@@ -65,13 +67,16 @@ actor Connection {
             assumeIsolated { $0.ready(readiness) }
         }
         armTimer()
-        task = Task { await self.run() }
+        task = Task(executorPreference: context.preference) { await self.run() }
     }
 
     private func run() async {
         while !state.isClosed {
             switch await nextArrival() {
-            case .head(let head): await serve(head)
+            case .head(let head):
+                await serve(head)
+                if mustSettle { await settle() }
+                exchange = nil
             case .refusal(let error, let requestID): await refuse(error, requestID: requestID)
             case .end: return close()
             }

@@ -16,11 +16,12 @@ extension Connection {
             let request = Request(
                 method: head.method, path: head.path, query: head.query, headers: head.headers,
                 body: requestBody(head.framing), id: id, remoteAddress: remoteAddress)
-            try await answer(with: try await context.responder.respond(to: request))
+            let response = try await context.responder.respond(to: request)
+            if try answerAtOnce(with: response) { return }
+            try await stream(response)
         } catch {
             await answerFailure(error)
         }
-        await endExchange()
     }
 
     /// Answers what is not a request, and ends (RFC 9112, section 2.2).
@@ -32,7 +33,7 @@ extension Connection {
                 requestID: requestID ?? RequestID.generate(), isHead: false, minorVersion: 1,
                 body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false))
         await answerFailure(error)
-        await endExchange()
+        exchange = nil
         state.setLastAnswer()
     }
 
@@ -52,34 +53,43 @@ extension Connection {
         }
     }
 
-    /// Leaves nothing of this request behind for the next one.
-    private func endExchange() async {
+    /// Whether something of the last request stands in the next one's way.
+    var mustSettle: Bool {
         state.endRequest()
+        return exchange?.body.isComplete == false || output.count > Self.maxQueuedBytes
+    }
+
+    /// Leaves nothing of this request behind for the next one.
+    func settle() async {
         if !state.isLastAnswer, exchange?.body.isComplete == false, !(await skipBody()) {
             state.setLastAnswer()
         }
         // A client that does not read its answers gets no more of them made.
         while output.count > Self.maxQueuedBytes, !state.isClosed { await waitForProgress() }
-        exchange = nil
     }
 
     // MARK: Answers
 
-    private func answer(with response: Response) async throws {
+    /// Sends an answer that needs no waiting; false when it is a stream.
+    private func answerAtOnce(with response: Response) throws -> Bool {
         switch response.body {
         case .none: try send(response, content: [])
         case .bytes(let bytes): try send(response, content: bytes)
-        case .stream(let length, let produce):
-            guard let exchange else { return }
-            let framing = ResponseEncoder.framing(
-                status: response.status, length: length, minorVersion: exchange.minorVersion)
-            if exchange.isHead || framing == .forbidden {
-                return try sendHead(response, framing: framing, isWhole: true)
-            }
-            self.exchange?.answer = .announced(response, length: length)
-            try await produce(ConnectionWriter(connection: self, number: exchangeNumber))
-            try finishStream()
+        case .stream: return false
         }
+        return true
+    }
+
+    private func stream(_ response: Response) async throws {
+        guard case .stream(let length, let produce) = response.body, let exchange else { return }
+        let framing = ResponseEncoder.framing(
+            status: response.status, length: length, minorVersion: exchange.minorVersion)
+        if exchange.isHead || framing == .forbidden {
+            return try sendHead(response, framing: framing, isWhole: true)
+        }
+        exchange.answer = .announced(response, length: length)
+        try await produce(ConnectionWriter(connection: self, number: exchangeNumber))
+        try finishStream()
     }
 
     /// A whole answer: head and content leave together.
@@ -196,11 +206,13 @@ extension Connection {
         }
         // Nobody is left to answer: the client has gone, and its handler was cancelled for that.
         if error is CancellationError, Task.isCancelled { return abort() }
-        self.exchange?.answer = .none
+        exchange.answer = .none
         var shown = HTTPError(.internalServerError, "The request failed for a reason of the server's own.")
         if let error = error as? HTTPError { shown = error } else { log("handler failed", error, exchange) }
         do {
-            try await answer(with: context.errorResponse(shown, exchange.requestID))
+            let response = context.errorResponse(shown, exchange.requestID)
+            if try answerAtOnce(with: response) { return }
+            try await stream(response)
         } catch {
             log("error answer failed", error, exchange)
             abort()

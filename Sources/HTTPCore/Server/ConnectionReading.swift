@@ -172,18 +172,16 @@ extension Connection {
     }
 
     private func decodeInput(into piece: inout [UInt8]) throws(HTTPError) {
-        guard var body = exchange?.body else { return }
-        let used = try body.decode(input.span.extracting(inputStart..<input.count), into: &piece)
-        exchange?.body = body
+        guard let exchange else { return }
+        let used = try exchange.body.decode(input.span.extracting(inputStart..<input.count), into: &piece)
         useInput(used)
         state.receiveBody(bytes: used)
     }
 
     private func decodeRead(_ count: Int, into piece: inout [UInt8]) throws(HTTPError) {
-        guard var body = exchange?.body else { return }
+        guard let exchange else { return }
         let bytes = UnsafeRawBufferPointer(rebasing: context.readBuffer[..<count])
-        let used = try body.decode(bytes.bindMemory(to: UInt8.self).span, into: &piece)
-        exchange?.body = body
+        let used = try exchange.body.decode(bytes.bindMemory(to: UInt8.self).span, into: &piece)
         if used < count { input.append(contentsOf: bytes[used...]) }
         state.receiveBody(bytes: used)
     }

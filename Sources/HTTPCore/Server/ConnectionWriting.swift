@@ -11,9 +11,7 @@ extension Connection {
         while !output.isEmpty, !state.isClosed {
             if sent >= Self.maxBytesInARow { return scheduleFlush() }
             do throws(SystemError) {
-                switch try output.offer({ buffers throws(SystemError) in
-                    try SocketCalls.write(descriptor, buffers)
-                }) {
+                switch try offerOutput() {
                 case .done(let count):
                     output.consume(count)
                     sent += count
@@ -31,6 +29,14 @@ extension Connection {
         state.endWritableWait()
         watchWritable(false)
         resumeOutputWaiters()
+    }
+
+    private func offerOutput() throws(SystemError) -> NonBlocking<Int> {
+        let whole = try output.offerWhole { bytes throws(SystemError) in
+            try SocketCalls.write(descriptor, bytes)
+        }
+        if let whole { return whole }
+        return try output.offer { buffers throws(SystemError) in try SocketCalls.write(descriptor, buffers) }
     }
 
     /// Sends at the end of this turn of the loop: answers to pipelined requests leave together, and none waits for

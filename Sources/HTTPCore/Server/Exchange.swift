@@ -1,7 +1,7 @@
 import HTTPTypes
 
-/// One request and how far its answer is.
-struct Exchange {
+/// One request and how far its answer is. Belongs to its connection.
+final class Exchange {
     enum Answer {
         case none
         /// A streamed answer whose head leaves with its first bytes.
@@ -19,6 +19,16 @@ struct Exchange {
     var bodyFailure: HTTPError?
     var awaitsContinue: Bool
     var answer = Answer.none
+
+    init(
+        requestID: String, isHead: Bool, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool
+    ) {
+        self.requestID = requestID
+        self.isHead = isHead
+        self.minorVersion = minorVersion
+        self.body = body
+        self.awaitsContinue = awaitsContinue
+    }
 
     /// Whether an error can no longer become an answer.
     var hasBegunAnswer: Bool {

@@ -55,6 +55,17 @@ struct OutputQueue {
         segments.removeFirst(finished)
     }
 
+    /// The bytes, where they lie in one piece: the usual case, and the cheaper call.
+    func offerWhole(
+        _ send: (UnsafeRawBufferPointer) throws(SystemError) -> NonBlocking<Int>
+    ) throws(SystemError) -> NonBlocking<Int>? {
+        guard segments.isEmpty else { return nil }
+        let result: Result<NonBlocking<Int>, SystemError> = tail.withUnsafeBytes { bytes in
+            Result { () throws(SystemError) in try send(UnsafeRawBufferPointer(rebasing: bytes[sent...])) }
+        }
+        return try result.get()
+    }
+
     /// Offers the first bytes to `send`, which tells how many were taken.
     func offer(
         _ send: (UnsafeMutableBufferPointer<iovec>) throws(SystemError) -> NonBlocking<Int>

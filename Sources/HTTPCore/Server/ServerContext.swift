@@ -8,6 +8,8 @@ final class ServerContext: @unchecked Sendable {
     static let maxReadBytes = 64 << 10
 
     let loop: EventLoop
+    /// Connections' tasks suspend at every request.
+    let preference: LoopPreference
     let limits: ServerLimits
     let wireLimits: WireLimits
     let logger: Logger
@@ -24,6 +26,7 @@ final class ServerContext: @unchecked Sendable {
         errorResponse: @escaping @Sendable (HTTPError, String) -> Response
     ) {
         self.loop = loop
+        preference = LoopPreference(loop)
         self.limits = limits
         wireLimits = limits.wire
         self.logger = logger

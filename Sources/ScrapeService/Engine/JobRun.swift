@@ -247,8 +247,10 @@ actor JobRun {
 
     private func finish(_ end: JobEnd, _ group: inout DiscardingTaskGroup) async throws -> Bool {
         group.cancelAll()
-        while !state.taken.isEmpty, state.settlements.isEmpty { await signal.wait(atMost: Self.pollInterval) }
-        if !state.settlements.isEmpty { return true }
+        while !state.taken.isEmpty, state.settlements.isEmpty, !aborted {
+            await signal.wait(atMost: Self.pollInterval)
+        }
+        if aborted || !state.settlements.isEmpty { return true }
         let end = state.judged(end)
         if let error = end.error { logger.error("job failed", metadata: ["cause": "\(error)"]) }
         let done = try await context.store.finish(lease, end)

@@ -128,7 +128,7 @@ struct JobRunState {
             batch.append(settlement)
             if let stop = verdict(after: settlement, items: items) {
                 stopNow(stop)
-                settlements = []
+                dropSettlements()
                 break
             }
         }
@@ -166,8 +166,14 @@ struct JobRunState {
     }
 
     mutating func broke(_ error: String) {
-        settlements = []
+        dropSettlements()
         stopNow(JobEnd(state: .failed, reason: .internalError, skipRest: .internalError, error: error))
+    }
+
+    /// Their pages stay in the frontier, as if they had not been fetched.
+    private mutating func dropSettlements() {
+        for settlement in settlements { taken.remove(settlement.page.id) }
+        settlements = []
     }
 
     private mutating func stopNow(_ end: JobEnd) {

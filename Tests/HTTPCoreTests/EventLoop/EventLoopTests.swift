@@ -230,34 +230,36 @@ private final class Counter: Sendable {
         let loop = try EventLoop(name: "reuse")
         let (near, far) = makePair()
         let (other, otherFar) = makePair()
+        let (fresh, freshFar) = makePair()
         let log = Mutex<[String]>([])
-        // Both are ready in one look at epoll; whichever is told first closes the other and takes its number.
-        let reused: Int32 = await withCheckedContinuation { done in
+        // Both are ready in one look at epoll; whichever is told first gives the other's number to a new descriptor.
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
             loop.execute {
-                let taken = Mutex<Int32?>(nil)
+                let isTaken = Mutex(false)
                 func take(_ victim: Int32) {
-                    guard taken.withLock({ $0 == nil }) else { return log.withLock { $0.append("stale") } }
-                    close(victim)
-                    let (fresh, _) = self.makePair()
-                    taken.withLock { $0 = fresh }
-                    _ = try? loop.register(fresh, .readable) { _ in log.withLock { $0.append("fresh") } }
+                    guard isTaken.withLock({ !$0 }) else { return log.withLock { $0.append("stale") } }
+                    isTaken.withLock { $0 = true }
+                    dup2(fresh, victim)
+                    let registration = try? loop.register(victim, .readable) { _ in
+                        log.withLock { $0.append("fresh") }
+                    }
                     loop.schedule(after: .milliseconds(10)) {
-                        done.resume(returning: fresh == victim ? victim : -1)
+                        registration?.cancel()
+                        done.resume()
                     }
                 }
-                let first = try? loop.register(near, .readable) { _ in take(other) }
-                let second = try? loop.register(other, .readable) { _ in take(near) }
+                let first = try? loop.register(near, [.readable, .edge]) { _ in take(other) }
+                let second = try? loop.register(other, [.readable, .edge]) { _ in take(near) }
                 write(far, "x", 1)
                 write(otherFar, "x", 1)
-                // The registrations live until the loop's own list drops them.
-                loop.schedule(after: .milliseconds(10)) {
+                loop.schedule(after: .milliseconds(5)) {
                     first?.cancel()
                     second?.cancel()
                 }
             }
         }
-        #expect(reused >= 0, "the kernel gave another number")
-        #expect(!log.withLock { $0.contains("fresh") })
+        #expect(log.withLock { $0 }.isEmpty == true)
+        for descriptor in [near, far, other, otherFar, fresh, freshFar] { close(descriptor) }
         loop.stop()
     }
 

@@ -129,6 +129,7 @@ import Testing
         #expect(
             state.next(linger: false)
                 == .finish(JobEnd(state: .completed, reason: .maxItems, skipRest: .maxItems)))
+        #expect(state.taken.isEmpty)
         state.arrived(fetched(3))
         #expect(state.settlements.isEmpty)
     }

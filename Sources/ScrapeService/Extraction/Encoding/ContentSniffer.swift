@@ -32,7 +32,8 @@ enum ContentSniffer {
         signatures.contains { header.starts(with: $0) }
     }
 
-    /// Control characters that no text has (MIME Sniffing, "binary data byte"); UTF-16 tells itself by its mark.
+    /// Control characters that no text has (MIME Sniffing, "binary data byte"); UTF-16 tells itself by its
+    /// mark.
     private static func hasBinaryBytes(_ header: ArraySlice<UInt8>) -> Bool {
         if header.starts(with: [0xFE, 0xFF]) || header.starts(with: [0xFF, 0xFE]) { return false }
         return header.contains { byte in

@@ -4,8 +4,8 @@ struct PageText: Sendable {
     /// Where the text begins: past a byte order mark that was not worth a copy.
     let start: Int
 
-    /// Decodes by the WHATWG order: byte order mark, HTTP, the page's own words, UTF-8 where it fits, windows-1252.
-    /// Throws ``ExtractionError/failed(_:)`` where the system lacks the converter.
+    /// Decodes by the WHATWG order: byte order mark, HTTP, the page's own words, UTF-8 where it fits,
+    /// windows-1252. Throws ``ExtractionError/failed(_:)`` where the system lacks the converter.
     init(_ document: PageDocument) throws {
         let (encoding, start) = Self.encoding(of: document)
         let body = document.body

@@ -28,7 +28,8 @@ enum TextEncoding: Hashable, Sendable {
         (
             .windows1252,
             """
-            windows-1252 ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 \
+            windows-1252 ansi_x3.4-1968 ascii cp1252 cp819 \
+            csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 \
             iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii x-cp1252 x-user-defined
             """
         ),
@@ -56,21 +57,24 @@ enum TextEncoding: Hashable, Sendable {
         (
             "ISO-8859-6",
             """
-            iso-8859-6 arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6-e iso-8859-6-i \
+            iso-8859-6 arabic asmo-708 csiso88596e \
+            csiso88596i csisolatinarabic ecma-114 iso-8859-6-e iso-8859-6-i \
             iso-ir-127 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987
             """
         ),
         (
             "ISO-8859-7",
             """
-            iso-8859-7 csisolatingreek ecma-118 elot_928 greek greek8 iso-ir-126 iso8859-7 iso88597 iso_8859-7 \
+            iso-8859-7 csisolatingreek ecma-118 elot_928 greek \
+            greek8 iso-ir-126 iso8859-7 iso88597 iso_8859-7 \
             iso_8859-7:1987 sun_eu_greek
             """
         ),
         (
             "ISO-8859-8",
             """
-            iso-8859-8 csiso88598e csisolatinhebrew hebrew iso-8859-8-e iso-ir-138 iso8859-8 iso88598 iso_8859-8 \
+            iso-8859-8 csiso88598e csisolatinhebrew hebrew \
+            iso-8859-8-e iso-ir-138 iso8859-8 iso88598 iso_8859-8 \
             iso_8859-8:1988 visual csiso88598i iso-8859-8-i logical
             """
         ),
@@ -89,7 +93,8 @@ enum TextEncoding: Hashable, Sendable {
         (
             "CP1254",
             """
-            windows-1254 cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 \
+            windows-1254 cp1254 csisolatin5 iso-8859-9 iso-ir-148 \
+            iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 \
             latin5 x-cp1254
             """
         ),
@@ -109,7 +114,8 @@ enum TextEncoding: Hashable, Sendable {
         (
             "UHC",
             """
-            euc-kr cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949
+            euc-kr cseuckr csksc56011987 iso-ir-149 korean \
+            ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949
             """
         ),
     ]

@@ -1,8 +1,8 @@
 internal import CLibXML
 import Glibc
 
-/// Comparisons of attribute values (Selectors Level 3, section 6.3). An empty value asked for matches nothing, except with `=`
-/// and `|=`.
+/// Comparisons of attribute values (Selectors Level 3, section 6.3). An empty value asked for matches
+/// nothing, except with `=` and `|=`.
 extension XMLText {
     func satisfies(_ test: SelectorProgram.Attribute) -> Bool {
         let count = test.valueCount

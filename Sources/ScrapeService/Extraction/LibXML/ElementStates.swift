@@ -35,7 +35,7 @@ extension xmlNodePtr {
         return true
     }
 
-    var isLink: Bool { isNamed("a", "area", "link") && has("href") }
+    var isLink: Bool { isNamed("a", "area") && has("href") }
 
     var isChecked: Bool {
         if isNamed("option") { return has("selected") }

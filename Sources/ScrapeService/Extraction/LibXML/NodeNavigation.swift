@@ -2,8 +2,8 @@ internal import CLibXML
 
 typealias XMLText = UnsafePointer<xmlChar>
 
-/// Steps through the tree. Only elements and the document have children here: those of an entity reference or of a
-/// document type belong to something else.
+/// Steps through the tree. Only elements and the document have children here: those of an entity reference or
+/// of a document type belong to something else.
 extension xmlNodePtr {
     var isElement: Bool { pointee.type == XML_ELEMENT_NODE }
 

@@ -3,8 +3,8 @@ import Glibc
 
 /// Makes Swift strings of nodes, and stops a page whose strings would outgrow all measure.
 struct TextReader {
-    /// Bytes of text and markup taken from one page. Elements inside one another repeat their text: without a bound 10 MB of
-    /// nested `<div>` could yield gigabytes.
+    /// Bytes of text and markup taken from one page. Elements inside one another repeat their text: without a
+    /// bound 10 MB of nested `<div>` could yield gigabytes.
     static let maxOutputBytes = 64 * 1024 * 1024
 
     private var outputBytes = 0

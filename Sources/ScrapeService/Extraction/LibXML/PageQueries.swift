@@ -5,7 +5,7 @@ enum PageQuery: Sendable {
     /// The context itself: XPath's `.`.
     case itself
     case css(SelectorProgram)
-    case xpath(String)
+    case xpath(XPathSyntax)
 }
 
 /// What a query found: a node of the page, its markup, or a value that XPath computed.
@@ -16,7 +16,8 @@ enum PageMatch {
 }
 
 /// What one thread needs to run a plan's queries, one page after another.
-// Unchecked because libxml2's objects inside are not safe to share: whoever holds this hands it to one thread at a time.
+// Unchecked because libxml2's objects inside are not safe to share: whoever holds this hands it to one thread
+// at a time.
 final class PageQueries: @unchecked Sendable {
     fileprivate enum Compiled {
         case itself
@@ -34,15 +35,16 @@ final class PageQueries: @unchecked Sendable {
             switch query {
             case .itself: return .itself
             case .css(let program): return .css(program)
-            case .xpath(let source):
+            case .xpath(let syntax):
                 needsXPath = true
-                return .xpath(try XPathProgram(source))
+                return .xpath(try XPathProgram(syntax))
             }
         }
         evaluator = needsXPath ? try XPathEvaluator() : nil
     }
 
-    /// Parses the page, and frees it when `body` is done: no match may leave `body`. Throws ``ExtractionError``.
+    /// Parses the page, and frees it when `body` is done: no match may leave `body`. Throws
+    /// ``ExtractionError``.
     func withPage<Result>(
         _ bytes: [UInt8], from start: Int, isXML: Bool, body: (inout PageReading) throws -> Result
     ) throws -> Result {
@@ -67,7 +69,8 @@ struct PageReading: ~Copyable {
         self.tree = tree
     }
 
-    /// What a query finds inside `context` (nil: the page), in document order, until `visit` says stop by `false`.
+    /// What a query finds inside `context` (nil: the page), in document order, until `visit` says stop by
+    /// `false`.
     mutating func find(
         _ query: Int, in context: PageMatch?, visit: (PageMatch, inout PageReading) throws -> Bool
     ) throws {
@@ -178,7 +181,8 @@ struct PageReading: ~Copyable {
         return false
     }
 
-    /// False to stop. An element that several alternatives select is one match, unless they take different things of it.
+    /// False to stop. An element that several alternatives select is one match, unless they take different
+    /// things of it.
     private mutating func visitElement(
         _ element: xmlNodePtr, _ program: SelectorProgram, within scope: xmlNodePtr?,
         visit: (PageMatch, inout PageReading) throws -> Bool
@@ -227,18 +231,47 @@ struct PageReading: ~Copyable {
         _ program: XPathProgram, at node: xmlNodePtr, visit: (PageMatch, inout PageReading) throws -> Bool
     ) throws {
         guard let evaluator = queries.evaluator else { return }
-        try evaluator.evaluate(program, at: node) { result in
-            guard result.pointee.type == XPATH_NODESET else {
-                guard let text = xmlXPathCastToString(result) else { return }
-                defer { clibxml_free(text) }
-                _ = try visit(.value(String(cString: text)), &self)
-                return
-            }
-            guard let set = result.pointee.nodesetval else { return }
-            for index in 0..<Int(set.pointee.nodeNr) {
-                guard let node = set.pointee.nodeTab[index], let match = Self.match(node) else { continue }
+        if program.operands.count > 1 {
+            for match in try unite(program.operands, at: node, with: evaluator) {
                 guard try visit(match, &self) else { return }
             }
+            return
+        }
+        try evaluator.evaluate(program.operands[0], at: node) { result in
+            try Self.forEachMatch(in: result) { match in try visit(match, &self) }
+        }
+    }
+
+    /// Every node once, in document order, by merging sorted lists instead of comparing all with all.
+    private func unite(
+        _ operands: [XPathProgram.Operand], at node: xmlNodePtr, with evaluator: XPathEvaluator
+    ) throws -> [PageMatch] {
+        var nodes: [xmlNodePtr] = []
+        for operand in operands {
+            try evaluator.evaluate(operand, at: node) { result in
+                try Self.forEachMatch(in: result) { match in
+                    if case .node(let node) = match { nodes.append(node) }
+                    return true
+                }
+            }
+        }
+        let sorted = nodes.sorted { xmlXPathCmpNodes($0, $1) > 0 }
+        return sorted.indices.filter { $0 == 0 || sorted[$0] != sorted[$0 - 1] }.map { .node(sorted[$0]) }
+    }
+
+    private static func forEachMatch(
+        in result: xmlXPathObjectPtr, visit: (PageMatch) throws -> Bool
+    ) throws {
+        guard result.pointee.type == XPATH_NODESET else {
+            guard let text = xmlXPathCastToString(result) else { return }
+            defer { clibxml_free(text) }
+            _ = try visit(.value(String(cString: text)))
+            return
+        }
+        guard let set = result.pointee.nodesetval else { return }
+        for index in 0..<Int(set.pointee.nodeNr) {
+            guard let node = set.pointee.nodeTab[index], let match = match(node) else { continue }
+            guard try visit(match) else { return }
         }
     }
 

@@ -5,7 +5,8 @@ struct PageTree: ~Copyable {
     let document: xmlDocPtr
     let isXML: Bool
 
-    /// `bytes` from `start` are valid UTF-8 without NUL. Throws ``ExtractionError/failed(_:)`` where parsing costs too much.
+    /// `bytes` from `start` are valid UTF-8 without NUL. Throws ``ExtractionError/failed(_:)`` where parsing
+    /// costs too much.
     init(_ bytes: [UInt8], from start: Int, isXML: Bool) throws {
         LibXMLSetup.prepareThread()
         self.isXML = isXML
@@ -26,35 +27,40 @@ struct PageTree: ~Copyable {
     var top: xmlNodePtr { UnsafeMutableRawPointer(document).assumingMemoryBound(to: xmlNode.self) }
 
     private static func parse(_ bytes: UnsafeRawBufferPointer, isXML: Bool) throws -> xmlDocPtr {
-        var input = ParserInput(bytes)
+        guard let parser = isXML ? xmlNewParserCtxt() : htmlNewParserCtxt() else { throw outOfMemory }
+        // Frees HTML parsers too: they are of one kind.
+        defer { xmlFreeParserCtxt(parser) }
+        var input = ParserInput(bytes, for: parser)
         let parsed = withUnsafeMutablePointer(to: &input) { state in
-            isXML ? parseXML(state) : parseHTML(state)
+            isXML ? parseXML(state, parser) : parseHTML(state, parser)
         }
         guard !input.isExpired else {
             xmlFreeDoc(parsed)
             throw ExtractionError.failed("the page takes too long to parse")
         }
-        guard let document = parsed ?? htmlNewDocNoDtD(nil, nil) else {
-            throw ExtractionError.failed("no memory to parse the page")
-        }
+        guard let document = parsed ?? htmlNewDocNoDtD(nil, nil) else { throw outOfMemory }
         return document
     }
 
+    private static var outOfMemory: ExtractionError { .failed("no memory to parse the page") }
+
     /// Not HTML_PARSE_HUGE: without it libxml2 bounds depth, names and single texts (10 MB).
-    private static func parseHTML(_ input: UnsafeMutablePointer<ParserInput>) -> xmlDocPtr? {
-        guard let parser = htmlNewParserCtxt() else { return nil }
-        defer { htmlFreeParserCtxt(parser) }
+    private static func parseHTML(
+        _ input: UnsafeMutablePointer<ParserInput>, _ parser: xmlParserCtxtPtr
+    ) -> xmlDocPtr? {
+        parser.pointee.sax.pointee.startElement = startElement
         let options =
             HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NOERROR.rawValue | HTML_PARSE_NOWARNING.rawValue
             | HTML_PARSE_NONET.rawValue | HTML_PARSE_COMPACT.rawValue | HTML_PARSE_NODEFDTD.rawValue
         return htmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options))
     }
 
-    /// No entity or attribute default of a document type is taken over, so none can multiply ("billion laughs"), and none
-    /// is fetched. SAX1 because only there attribute defaults pass through a handler that can be left out.
-    private static func parseXML(_ input: UnsafeMutablePointer<ParserInput>) -> xmlDocPtr? {
-        guard let parser = xmlNewParserCtxt() else { return nil }
-        defer { xmlFreeParserCtxt(parser) }
+    /// No entity or attribute default of a document type is taken over, so none can multiply ("billion
+    /// laughs"), and none is fetched. SAX1 because only there attribute defaults pass through a handler that
+    /// can be left out.
+    private static func parseXML(
+        _ input: UnsafeMutablePointer<ParserInput>, _ parser: xmlParserCtxtPtr
+    ) -> xmlDocPtr? {
         parser.pointee.sax.pointee.entityDecl = nil
         parser.pointee.sax.pointee.unparsedEntityDecl = nil
         parser.pointee.sax.pointee.attributeDecl = nil
@@ -67,7 +73,21 @@ struct PageTree: ~Copyable {
         return xmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options))
     }
 
-    /// Selectors have no prefixes, so an Atom feed's `entry` is just that: names count without their namespace.
+    /// Attributes of one element; further ones are dropped. libxml2 appends each by walking over all earlier
+    /// ones.
+    private static let maxAttributes = 1000
+
+    private static let startElement: startElementSAXFunc = { context, name, attributes in
+        if let attributes {
+            var count = 0
+            while count < maxAttributes, attributes[2 * count] != nil { count += 1 }
+            attributes[2 * count] = nil
+        }
+        xmlSAX2StartElement(context, name, attributes)
+    }
+
+    /// Selectors have no prefixes, so an Atom feed's `entry` is just that: names count without their
+    /// namespace.
     private static func dropNamespaces(_ document: xmlDocPtr) {
         let top = UnsafeMutableRawPointer(document).assumingMemoryBound(to: xmlNode.self)
         var node = top.firstChildOfTree

@@ -2,8 +2,8 @@ internal import CLibXML
 
 /// Matches compiled selectors against the elements of one page, from the subject outwards.
 struct SelectorMatcher {
-    /// Compounds tried in one page before it is given up: a page of 10 MB with a simple selector needs some two million, a
-    /// second of CPU some fifty million; only `:has()` and `~` on hostile pages come near.
+    /// Compounds tried in one page before it is given up: a page of 10 MB with a simple selector needs some
+    /// two million, a second of CPU some fifty million; only `:has()` and `~` on hostile pages come near.
     static let maxSteps = 50_000_000
 
     let isXML: Bool

@@ -1,7 +1,8 @@
 internal import CLibXML
 import Glibc
 
-/// A CSS selector made ready for matching: names as C strings, in the forms that HTML and XML trees have them.
+/// A CSS selector made ready for matching: names as C strings, in the forms that HTML and XML trees have
+/// them.
 // Unchecked because of the C strings, which are written in `init` and only read until `deinit` frees them.
 final class SelectorProgram: @unchecked Sendable {
     struct Name {

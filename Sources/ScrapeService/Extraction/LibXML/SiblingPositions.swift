@@ -1,6 +1,7 @@
 internal import CLibXML
 
-/// Every element's place among its siblings, counted once a page: asking the tree each time would be quadratic.
+/// Every element's place among its siblings, counted once a page: asking the tree each time would be
+/// quadratic.
 struct SiblingPositions {
     private struct Place {
         var index: Int32

@@ -1,4 +1,5 @@
-/// Unicode's `White_Space` in UTF-8 (PropList.txt): U+0009…000D, 0020, 0085, 00A0, 1680, 2000…200A, 2028, 2029, 202F, 205F, 3000.
+/// Unicode's `White_Space` in UTF-8 (PropList.txt): U+0009…000D, 0020, 0085, 00A0, 1680, 2000…200A, 2028,
+/// 2029, 202F, 205F, 3000.
 enum WhiteSpace {
     /// What is left when white space at both ends is taken off.
     static func trimmedRange(_ bytes: UnsafeBufferPointer<UInt8>) -> Range<Int> {

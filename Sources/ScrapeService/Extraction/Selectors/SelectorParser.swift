@@ -1,5 +1,5 @@
-/// Selectors Level 3, with `:has()`, `:is()`, `:where()`, `:not(list)`, `:scope` of Level 4 and three pseudo-elements of
-/// our own: `::attr(name)`, `::text`, `::html`.
+/// Selectors Level 3, with `:has()`, `:is()`, `:where()`, `:not(list)`, `:scope` of Level 4 and three
+/// pseudo-elements of our own: `::attr(name)`, `::text`, `::html`.
 struct SelectorParser {
     var scanner: SelectorScanner
     private var nesting = 0

@@ -1,10 +1,35 @@
-/// What libxml2 would find only while evaluating, or not at all: unknown functions, wrong argument counts, variables, prefixes,
-/// and an expression long or deep enough to threaten the stack. Syntax itself is libxml2's to judge.
+/// An XPath expression that passed the screening, as far as evaluation needs to know it.
+struct XPathSyntax: Hashable, Sendable {
+    /// The operands of the outermost `|`, which are evaluated apart: libxml2 unites by comparing all with
+    /// all.
+    var operands: [Operand]
+
+    struct Operand: Hashable, Sendable {
+        var source: String
+        /// Where it starts in the whole, in Unicode scalars.
+        var offset: Int
+        /// Whether libxml2 may compare whole node sets with each other: two steps that fan out, or a union
+        /// further in.
+        var isQuadratic: Bool
+    }
+
+    /// Throws ``SelectorError`` with the offset in Unicode scalars.
+    static func parse(_ source: String) throws -> XPathSyntax {
+        XPathSyntax(operands: try XPathScreening.operands(of: source))
+    }
+}
+
+/// What libxml2 would find only while evaluating, or not at all: unknown functions, wrong argument counts,
+/// variables, prefixes, and an expression long or deep enough to threaten the stack. Syntax itself is
+/// libxml2's to judge.
 struct XPathScreening {
     /// libxml2 evaluates recursively, a frame a step and an operator.
     static let maxCharacters = 4096
     /// Parentheses and brackets; libxml2 compiles them recursively, twelve frames a level.
     static let maxNesting = 64
+
+    /// Arguments of all `concat()` together: each may be as long as the page.
+    static let maxConcatArguments = 32
 
     private struct Opening {
         var closing: Unicode.Scalar
@@ -12,6 +37,8 @@ struct XPathScreening {
         var function: String?
         var commas = 0
         var isEmpty = true
+        /// Fanning steps of the path around the opening, so far.
+        var outerFans: Int
     }
 
     private let scalars: [Unicode.Scalar]
@@ -20,15 +47,36 @@ struct XPathScreening {
     /// After an operand `*`, `and`, `or`, `div` and `mod` are operators (XPath 1.0, section 3.7).
     private var followsOperand = false
     private var followsAxis = false
+    private var concatArguments = 0
+    /// Steps of the current path that lead to many nodes from one, or to one from many.
+    private var fans = 0
+    private var isQuadratic = false
+    private var start = 0
+    private var operands: [XPathSyntax.Operand] = []
 
-    /// Throws ``SelectorError`` with the offset in Unicode scalars.
-    static func check(_ source: String) throws {
+    fileprivate static func operands(of source: String) throws -> [XPathSyntax.Operand] {
         var screening = XPathScreening(scalars: Array(source.unicodeScalars))
         guard screening.scalars.count <= maxCharacters else {
             throw SelectorError(
                 message: "an XPath expression may have \(maxCharacters) characters", offset: maxCharacters)
         }
         try screening.run()
+        screening.endOperand()
+        return screening.operands
+    }
+
+    private mutating func endOperand() {
+        operands.append(
+            .init(
+                source: String(String.UnicodeScalarView(scalars[start..<offset])), offset: start,
+                isQuadratic: isQuadratic))
+        isQuadratic = false
+        fans = 0
+    }
+
+    private mutating func fan() {
+        fans += 1
+        if fans > 1 { isQuadratic = true }
     }
 
     private init(scalars: [Unicode.Scalar]) {
@@ -65,10 +113,24 @@ struct XPathScreening {
             try close(next)
         case ",":
             if !openings.isEmpty { openings[openings.count - 1].commas += 1 }
+            fans = 0
             separator()
         case "$":
             throw SelectorError(message: "variables are not supported", offset: offset)
+        case "|":
+            unite()
+        case "/":
+            if peek(1) == "/" {
+                fan()
+                offset += 1
+            }
+            separator()
         case "*", ".":
+            if next == ".", peek(1) == "." {
+                fan()
+                offset += 1
+            }
+            if next == "*", followsOperand { fans = 0 }
             offset += 1
             followsOperand = next == "." || !followsOperand
             followsAxis = false
@@ -80,7 +142,19 @@ struct XPathScreening {
         default:
             separator()
             followsAxis = next == "@"
+            if !followsAxis { fans = 0 }
         }
+    }
+
+    private mutating func unite() {
+        if openings.isEmpty {
+            endOperand()
+            start = offset + 1
+        } else {
+            isQuadratic = true
+        }
+        fans = 0
+        separator()
     }
 
     private mutating func separator() {
@@ -105,6 +179,9 @@ struct XPathScreening {
         }
     }
 
+    /// From different nodes these never lead to the same one.
+    private static let disjointAxes: Set<String> = ["child", "attribute", "self", "namespace"]
+
     private static let nodeTypes: Set<String> = ["node", "text", "comment", "processing-instruction"]
 
     private mutating func name() throws {
@@ -113,6 +190,7 @@ struct XPathScreening {
         let name = String(String.UnicodeScalarView(scalars[start..<offset]))
         if followsOperand {
             followsOperand = false
+            fans = 0
             return
         }
         let end = offset
@@ -125,6 +203,7 @@ struct XPathScreening {
             }
             offset += 2
             followsAxis = true
+            if !Self.disjointAxes.contains(name) { fan() }
             return
         }
         if peek() == "(", !Self.nodeTypes.contains(name), !followsAxis {
@@ -143,7 +222,10 @@ struct XPathScreening {
         guard openings.count < Self.maxNesting else {
             throw SelectorError(message: "expressions may be nested \(Self.maxNesting) deep", offset: offset)
         }
-        openings.append(Opening(closing: sign == "(" ? ")" : "]", offset: offset, function: function))
+        openings.append(
+            Opening(closing: sign == "(" ? ")" : "]", offset: offset, function: function, outerFans: fans))
+        // A predicate looks out from one node at a time.
+        fans = 0
         separator()
     }
 
@@ -165,6 +247,15 @@ struct XPathScreening {
         offset += 1
         followsOperand = true
         followsAxis = false
+    }
+
+    private mutating func countConcat(_ function: String, _ arguments: Int, at position: Int) throws {
+        guard function == "concat" else { return }
+        concatArguments += arguments
+        guard concatArguments <= Self.maxConcatArguments else {
+            throw SelectorError(
+                message: "concat() may have \(Self.maxConcatArguments) arguments in all", offset: position)
+        }
     }
 
     private static func describe(_ arity: ClosedRange<Int>) -> String {
