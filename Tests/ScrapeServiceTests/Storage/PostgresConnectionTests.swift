@@ -166,7 +166,10 @@ import Testing
         try await with { connection in
             let nulls = try await number(
                 connection,
-                "select count(*) from unnest($1, $2, $3) as u(a, b, c) where a is null and b is null and c is null",
+                """
+                select count(*) from unnest($1, $2, $3) as u(a, b, c)
+                where a is null and b is null and c is null
+                """,
                 [.texts(["x", nil]), .int4s([nil, nil]), .doubles([1, nil])])
             #expect(nulls == 1)
         }

@@ -70,15 +70,15 @@ import Testing
     @Test func whoWaitsIsServedInTheOrderOfComing() async throws {
         try await with(maxConnections: 1) { pool in
             let order = OrderRecorder()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                try await pool.withConnection { _ in
-                    for number in 0..<10 {
-                        group.addTask { try await pool.withConnection { _ in await order.append(number) } }
-                        try await self.wait(pool) { $0.waiting == number + 1 }
-                    }
+            let tasks = try await pool.withConnection { _ in
+                var tasks: [Task<Void, any Error>] = []
+                for number in 0..<10 {
+                    tasks.append(Task { try await pool.withConnection { _ in await order.append(number) } })
+                    try await self.wait(pool) { $0.waiting == number + 1 }
                 }
-                try await group.waitForAll()
+                return tasks
             }
+            for task in tasks { try await task.value }
             #expect(await order.numbers == Array(0..<10))
         }
     }

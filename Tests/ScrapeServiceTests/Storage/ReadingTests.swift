@@ -92,9 +92,8 @@ import Testing
         try await StoreFixture.with { fixture in
             let lease = try await fixture.makeLease(pages: 6)
             let pages = try await fixture.store.frontier(lease, after: 0, limit: 6)
-            for (page, code) in zip(
-                pages, [.timeout, .http(404), .http(404), .tooLarge, .http(404), .timeout])
-            {
+            let codes: [FailureCode] = [.timeout, .http(404), .http(404), .tooLarge, .http(404), .timeout]
+            for (page, code) in zip(pages, codes) {
                 _ = try await fixture.store.settle(lease, [.failed(page, code)], gauges: JobGauges())
             }
             let failures = try await fixture.store.snapshot(of: lease.job, owner: nil)?.failures
@@ -127,7 +126,8 @@ import Testing
             let items = try await fixture.number(
                 """
                 select count(*) from scrape_item
-                where job = $1 and data ->> 'text' = 'hallo' and url = 'http://site.test/0' and page = 'listing'
+                where job = $1 and data ->> 'text' = 'hallo'
+                    and url = 'http://site.test/0' and page = 'listing'
                 """, job)
             #expect(items == 1)
             let queued = try await fixture.number(
