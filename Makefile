@@ -16,7 +16,7 @@ test: ## Everything from nothing: lint, build, unit tests, end-to-end tests
 	Scripts/bootstrap test
 	$(MAKE) --no-print-directory lint
 	swift build
-	swift test
+	swift test --no-parallel
 	Tests/EndToEnd/run
 
 build: ## The release binary, .build/release/scrape-service

@@ -90,13 +90,11 @@ import Testing
             let counts = try await service.send("GET", target, over: transport)
             #expect(counts.json["total_words"]?.int == 30 * 4)
             #expect(counts.json["language"]?.string == "nl")
-            #expect(
-                items(counts) == [
-                    .object([.init("word", .string("mooi")), .init("count", .number("30"))]),
-                    .object([.init("word", .string("motor")), .init("count", .number("30"))]),
-                ])
-            let csv = try await service.send("GET", place + "/word-counts?format=csv&limit=1&min_count=30", over: transport)
-            #expect(csv.text == "word,count\r\n2,33\r\n" || csv.text.hasPrefix("word,count\r\n"))
+            let words = items(counts).map { "\($0["word"]?.string ?? "") \($0["count"]?.int ?? 0)" }
+            #expect(words == ["2 30", "mooi 30"])
+            let csv = try await service.send(
+                "GET", place + "/word-counts?format=csv&limit=3&min_count=30", over: transport)
+            #expect(csv.text == "word,count\r\n2,30\r\nmet,30\r\nmooi,30\r\n")
             let svg = try await service.send("GET", place + "/word-counts?format=svg", over: transport)
             #expect(svg.headers["content-type"] == "image/svg+xml")
             #expect(svg.text.contains("mooi"))

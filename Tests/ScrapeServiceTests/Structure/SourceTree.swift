@@ -95,7 +95,12 @@ struct SourceTree {
             } else if starts("#\"", at: index) {
                 index = skip(to: "\"#", from: index + 2, escapes: false)
             } else if bytes[index] == quote {
-                index = skip(to: "\"", from: index + 1, escapes: true)
+                // A lone quote, as in a regular expression, must not swallow the file.
+                let end = bytes[index...].firstIndex(of: 0x0A) ?? bytes.count
+                let before = code.count
+                let after = skip(to: "\"", from: index + 1, escapes: true)
+                index = after <= end ? after : index + 1
+                if index != after { code.removeSubrange(before...) }
             } else {
                 code.append(bytes[index])
                 index += 1
