@@ -25,7 +25,8 @@ struct HostilePageTests {
     func repetition(markup: String) throws {
         let body = repeated(markup, toBytes: 10_000_000)
         _ = try? extract(Self.kind, from: PageDocument(body: body, contentType: "text/html"))
-        _ = try? extract(Self.kind, from: PageDocument(body: body, contentType: "text/xml"))
+        let part = Array(body.prefix(1_000_000))
+        _ = try? extract(Self.kind, from: PageDocument(body: part, contentType: "text/xml"))
     }
 
     @Test("ten thousand elements inside one another, on a small stack")
