@@ -14,7 +14,7 @@ struct SharedPlanTests {
         ])
 
     private static func makeListing(_ seed: Int) -> PageDocument {
-        let rows = (0..<60).map { "<li><a class=link href='/\(seed)/\($0)'>advert \($0 * seed)</a></li>" }
+        let rows = (0..<20).map { "<li><a class=link href='/\(seed)/\($0)'>advert \($0 * seed)</a></li>" }
         return makePage("<ul>" + rows.joined() + "</ul>")
     }
 
