@@ -56,7 +56,7 @@ struct SharedPlanTests {
             try run(2500)
             growth.append(try residentBytes() - before)
         }
-        // Other tests run meanwhile, but a leak shows in every round; of one tree a page it would be 100 MB
+        // Other tests run meanwhile, but a leak shows in every round; of one tree a page it would be 40 MB
         // each time.
         #expect(try #require(growth.min()) < 4 * 1024 * 1024, "\(growth)")
     }
