@@ -107,8 +107,9 @@ struct TreePlanTests {
     @Test("reads an RSS feed by its own names, and XHTML as HTML")
     func xml() throws {
         let feed = """
-            <?xml version="1.0"?><rss xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><item><title>A &amp; B</title>
-            <pubDate>now</pubDate><dc:creator>me</dc:creator><link>http://x/1</link><d><![CDATA[<b>raw</b>]]></d>
+            <?xml version="1.0"?><rss xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><item>
+            <title>A &amp; B</title><pubDate>now</pubDate><dc:creator>me</dc:creator>
+            <link>http://x/1</link><d><![CDATA[<b>raw</b>]]></d>
             </item></channel></rss>
             """
         for type in ["application/rss+xml", "text/xml; charset=utf-8", nil] {
@@ -127,6 +128,16 @@ struct TreePlanTests {
             "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><body><P>x</P></body></html>"
         #expect(try text(css("p"), in: makePage(xhtml, contentType: "application/xhtml+xml")) == "x")
         #expect(try text(xpath("//p"), in: makePage(xhtml, contentType: nil)) == "x")
+    }
+
+    @Test("references in XML survive earlier errors, and CDATA stays as it is")
+    func references() throws {
+        let page = makePage(
+            "<r><t>&nbsp;&bogus;a&amp;b &lt; &apos;</t><u v='&amp;'><![CDATA[&amp;]]>&#233;</u>",
+            contentType: "text/xml")
+        #expect(try text(css("t"), in: page) == "a&b < '")
+        #expect(try text(css("u"), in: page) == "&amp;é")
+        #expect(try text(css("u::attr(v)"), in: page) == "&")
     }
 
     @Test("refuses a kind whose selector does not parse")

@@ -10,8 +10,10 @@ struct PageTree: ~Copyable {
     init(_ bytes: [UInt8], from start: Int, isXML: Bool) throws {
         LibXMLSetup.prepareThread()
         self.isXML = isXML
-        document = try bytes.withUnsafeBytes { buffer in
-            try Self.parse(UnsafeRawBufferPointer(rebasing: buffer[start...]), isXML: isXML)
+        let rewritten = isXML ? XMLReferences.rewritten(bytes[start...]) : nil
+        document = try (rewritten ?? bytes).withUnsafeBytes { buffer in
+            let text = rewritten == nil ? UnsafeRawBufferPointer(rebasing: buffer[start...]) : buffer
+            return try Self.parse(text, isXML: isXML)
         }
         if isXML { Self.dropNamespaces(document) }
     }

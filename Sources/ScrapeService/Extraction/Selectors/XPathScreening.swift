@@ -243,7 +243,10 @@ struct XPathScreening {
                     message: "\(function)() takes \(Self.describe(arity)), not \(given)",
                     offset: opening.offset)
             }
+            try countConcat(function, given, at: opening.offset)
         }
+        // Only a bare parenthesis is part of the path around it.
+        fans = opening.outerFans + (sign == ")" && opening.function == nil ? fans : 0)
         offset += 1
         followsOperand = true
         followsAxis = false
