@@ -21,7 +21,7 @@ extension PostgresStore {
             [
                 .uuid(replica.uuid), seconds, .text(process.place ?? ""), .integer(process.pid),
                 .int(process.start),
-                .text(Service.version),
+                .text(configuration.serviceVersion),
             ])
         setAnnounced(replica, true)
         return true

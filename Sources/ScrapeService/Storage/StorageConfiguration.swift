@@ -12,6 +12,8 @@ struct StorageConfiguration: Sendable {
     var statementTimeout = Duration.seconds(30)
     /// A readiness probe must not wait as long as a request may.
     var readinessTimeout = Duration.seconds(2)
+    /// As the `replica` table shows it to an operator.
+    var serviceVersion = ""
     /// Off behind a pooler that gives each transaction another session.
     var preparesStatements = true
     /// Days of partitions made ahead: a service may be without a claim for a week-end and more.

@@ -118,10 +118,10 @@ import Testing
     }
 
     @Test func aWaitBeyondTheTimeOutFails() async throws {
-        try await with(maxConnections: 1, acquireTimeout: .milliseconds(100)) { pool in
+        try await with(maxConnections: 1) { pool in
             try await pool.withConnection { _ in
                 do {
-                    _ = try await pool.query("select 1")
+                    _ = try await pool.withConnection(acquireTimeout: .milliseconds(100)) { _ in }
                     Issue.record("served")
                 } catch let error as PostgresError {
                     #expect(error.kind == .poolExhausted)

@@ -13,7 +13,7 @@ final class PostgresHandle {
         case done, pending, failed
     }
 
-    enum Outcome {
+    enum Received {
         case result(PostgresResult)
         case error(PostgresError)
         /// COPY has begun: nothing here speaks it.
@@ -115,7 +115,7 @@ final class PostgresHandle {
     // MARK: Receiving
 
     /// The next result, or nil once the statement is over. Only while not busy: it would block.
-    func nextResult() -> Outcome? {
+    func nextResult() -> Received? {
         guard let result = PQgetResult(connection) else { return nil }
         defer { PQclear(result) }
         switch PQresultStatus(result) {

@@ -10,7 +10,7 @@ actor PostgresPool {
 
     private typealias Handover = Result<PostgresConnection, PostgresError>
 
-    private struct Waiter {
+    private struct Borrower {
         var id: UInt64
         var continuation: CheckedContinuation<Handover, Never>
         var timer: Timer
@@ -23,8 +23,8 @@ actor PostgresPool {
     private var idle: [PostgresConnection] = []
     private var opening = 0
     private var leased = 0
-    private var waiters: Deque<Waiter> = []
-    private var lastWaiter: UInt64 = 0
+    private var borrowers: Deque<Borrower> = []
+    private var lastBorrower: UInt64 = 0
     private var backoff: Backoff
     private var pause: Timer?
     private var lastFailure: PostgresError?
@@ -51,7 +51,7 @@ actor PostgresPool {
 
     /// For metrics and tests.
     var counts: Counts {
-        Counts(idle: idle.count, leased: leased, opening: opening, waiting: waiters.count)
+        Counts(idle: idle.count, leased: leased, opening: opening, waiting: borrowers.count)
     }
 
     /// Lends a connection to `body` and takes it back whatever happens; an open transaction is rolled back.
@@ -82,8 +82,8 @@ actor PostgresPool {
         isClosed = true
         pause?.cancel()
         pause = nil
-        for waiter in waiters { answer(waiter, .failure(PostgresError(.closed, "the pool is closed"))) }
-        waiters = []
+        for borrower in borrowers { answer(borrower, .failure(PostgresError(.closed, "the pool is closed"))) }
+        borrowers = []
         for connection in idle { await connection.close() }
         idle = []
         guard leased > 0 else { return }
@@ -108,19 +108,19 @@ actor PostgresPool {
 
     private func acquire(_ timeout: Duration) async throws(PostgresError) -> PostgresConnection {
         if isClosed { throw PostgresError(.closed, "the pool is closed") }
-        while waiters.isEmpty, let connection = idle.popLast() {
+        while borrowers.isEmpty, let connection = idle.popLast() {
             guard await connection.isUsable else { continue }
             leased += 1
             return connection
         }
-        lastWaiter += 1
-        let id = lastWaiter
+        lastBorrower += 1
+        let id = lastBorrower
         let handover = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Handover, Never>) in
                 let timer = loop.schedule(after: timeout) { [weak self] in
                     self?.assumeIsolated { $0.giveUp(id) }
                 }
-                waiters.append(Waiter(id: id, continuation: continuation, timer: timer))
+                borrowers.append(Borrower(id: id, continuation: continuation, timer: timer))
                 openAsNeeded()
             }
         } onCancel: {
@@ -148,17 +148,17 @@ actor PostgresPool {
     }
 
     private func hand(_ connection: PostgresConnection) {
-        if let waiter = waiters.popFirst() {
+        if let borrower = borrowers.popFirst() {
             leased += 1
-            answer(waiter, .success(connection))
+            answer(borrower, .success(connection))
         } else {
             idle.append(connection)
         }
     }
 
-    private func answer(_ waiter: Waiter, _ handover: Handover) {
-        waiter.timer.cancel()
-        waiter.continuation.resume(returning: handover)
+    private func answer(_ borrower: Borrower, _ handover: Handover) {
+        borrower.timer.cancel()
+        borrower.continuation.resume(returning: handover)
     }
 
     private func giveUp(_ id: UInt64) {
@@ -171,16 +171,16 @@ actor PostgresPool {
         remove(id, PostgresError(.cancelled, "cancelled while waiting for a connection"))
     }
 
-    /// A waiter that was served in the meantime is not there any more: nothing to do.
+    /// A borrower that was served in the meantime is not there any more: nothing to do.
     private func remove(_ id: UInt64, _ error: PostgresError) {
-        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return }
-        answer(waiters.remove(at: index), .failure(error))
+        guard let index = borrowers.firstIndex(where: { $0.id == id }) else { return }
+        answer(borrowers.remove(at: index), .failure(error))
     }
 
     // MARK: Opening
 
     private func openAsNeeded() {
-        while !isClosed, pause == nil, opening < waiters.count,
+        while !isClosed, pause == nil, opening < borrowers.count,
             idle.count + leased + opening < limits.maxConnections
         {
             opening += 1
