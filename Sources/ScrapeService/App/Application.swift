@@ -49,7 +49,8 @@ struct Application {
 
     /// One line for people and scripts; the log has the rest.
     private func announce(_ address: BindAddress) {
-        FileHandle.standardOutput.write(Data("\(Service.name) \(Service.version) listening on http://\(address)".utf8 + [0x0A]))
+        FileHandle.standardOutput.write(
+            Data("\(Service.name) \(Service.version) listening on http://\(address)".utf8 + [0x0A]))
         if configuration.keys.isEmpty { logger.notice("no API key is configured: serving loopback only") }
     }
 

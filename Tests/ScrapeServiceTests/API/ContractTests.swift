@@ -15,36 +15,50 @@ import Yams
     @Test func everyRouteIsInTheContractAndTheOtherWayRound() async throws {
         let paths = try #require(try document()["paths"] as? [String: [String: Any]])
         let methods: Set<String> = ["get", "put", "post", "delete", "patch"]
-        let promised = Set(paths.flatMap { path, item in item.keys.filter(methods.contains).map { "\($0) \(path)" } })
+        let promised = Set(
+            paths.flatMap { path, item in item.keys.filter(methods.contains).map { "\($0) \(path)" } })
         let loop = try EventLoop(name: "test-contract")
         defer { loop.stop() }
         let context = APIContext(
-            catalog: PostgresStore(StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
-            urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(), workers: WorkerPool(threads: 1),
+            catalog: PostgresStore(
+                StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
+            urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
+            workers: WorkerPool(threads: 1),
             loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, logger: TestPostgres.logger)
-        let served = Set(WebService.router(context).routes.map { "\($0.method.rawValue.lowercased()) \($0.pattern)" })
+        let served = Set(
+            WebService.router(context).routes.map { "\($0.method.rawValue.lowercased()) \($0.pattern)" })
         #expect(served == promised)
         context.workers.stop()
     }
 
     @Test func theDefaultsAndBoundsOfTheContractAreTheCodes() throws {
-        let schemas = try #require((try document()["components"] as? [String: Any])?["schemas"] as? [String: Any])
+        let schemas = try #require(
+            (try document()["components"] as? [String: Any])?["schemas"] as? [String: Any])
         func property(_ schema: String, _ name: String) throws -> [String: Any] {
-            let properties = try #require((schemas[schema] as? [String: Any])?["properties"] as? [String: Any])
+            let properties = try #require(
+                (schemas[schema] as? [String: Any])?["properties"] as? [String: Any])
             return try #require(properties[name] as? [String: Any])
         }
         let fetch = FetchPolicy()
         #expect(try property("Fetch", "concurrency")["default"] as? Int == fetch.concurrency)
-        #expect(try property("Fetch", "concurrency")["maximum"] as? Int == FetchPolicy.concurrencyRange.upperBound)
+        #expect(
+            try property("Fetch", "concurrency")["maximum"] as? Int == FetchPolicy.concurrencyRange.upperBound
+        )
         #expect(try property("Fetch", "timeout_seconds")["default"] as? Int == Int(fetch.timeoutSeconds))
-        #expect(try property("Fetch", "connect_timeout_seconds")["default"] as? Int == Int(fetch.connectTimeoutSeconds))
+        #expect(
+            try property("Fetch", "connect_timeout_seconds")["default"] as? Int
+                == Int(fetch.connectTimeoutSeconds))
         #expect(try property("Fetch", "retries")["default"] as? Int == fetch.retries)
         #expect(try property("Fetch", "redirects")["default"] as? Int == fetch.redirects)
-        #expect(try property("Politeness", "per_host_concurrency")["default"] as? Int == Politeness().perHostConcurrency)
+        #expect(
+            try property("Politeness", "per_host_concurrency")["default"] as? Int
+                == Politeness().perHostConcurrency)
         #expect(try property("Limits", "max_page_bytes")["default"] as? Int == JobLimits().maxPageBytes)
         let states = try #require((schemas["State"] as? [String: Any])?["enum"] as? [String])
         #expect(Set(states) == Set(JobState.allCases.map(\.rawValue)))
-        let reasons = try #require(try property("Status", "stop_reason")["enum"] as? [Any]).compactMap { $0 as? String }
+        let reasons = try #require(try property("Status", "stop_reason")["enum"] as? [Any]).compactMap {
+            $0 as? String
+        }
         #expect(Set(reasons) == Set(StopReason.allCases.map(\.rawValue)))
     }
 

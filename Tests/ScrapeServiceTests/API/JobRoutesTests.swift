@@ -11,7 +11,8 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
     @Test(arguments: Transport.allCases)
     func anAcceptedJobIs202WithItsStatusAndPlace(_ transport: Transport) async throws {
         try await withService(working: false) { service in
-            let answer = try await service.send("POST", "/v1/jobs", headers: json, body: idle, over: transport)
+            let answer = try await service.send(
+                "POST", "/v1/jobs", headers: json, body: idle, over: transport)
             #expect(answer.status == 202)
             #expect(answer.headers["content-type"] == "application/json")
             #expect(answer.headers["retry-after"] == "1")
@@ -33,8 +34,14 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
             ("POST", "/v1/jobs", json, "{", 400, "invalid_json"),
             ("POST", "/v1/jobs", json, "{}", 422, "invalid_job"),
             ("POST", "/v1/jobs", ["Content-Type": "text/plain"], idle, 415, "unsupported_media_type"),
-            ("POST", "/v1/jobs", json, String(repeating: " ", count: (1 << 20) + 1), 413, "content_too_large"),
-            ("POST", "/v1/jobs", json.merging(["Idempotency-Key": ""]) { $1 }, idle, 400, "invalid_idempotency_key"),
+            (
+                "POST", "/v1/jobs", json, String(repeating: " ", count: (1 << 20) + 1), 413,
+                "content_too_large"
+            ),
+            (
+                "POST", "/v1/jobs", json.merging(["Idempotency-Key": ""]) { $1 }, idle, 400,
+                "invalid_idempotency_key"
+            ),
             ("GET", "/v1/jobs?limit=0", [:], nil, 422, "invalid_query"),
             ("GET", "/v1/jobs?limit=1001", [:], nil, 422, "invalid_query"),
             ("GET", "/v1/jobs?status=dead", [:], nil, 422, "invalid_query"),
@@ -54,7 +61,8 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
         try await withService(working: false) { service in
             for (method, target, headers, body, status, code) in cases {
                 if headers["Idempotency-Key"] == "", transport == .socket { continue }
-                let answer = try await service.send(method, target, headers: headers, body: body, over: transport)
+                let answer = try await service.send(
+                    method, target, headers: headers, body: body, over: transport)
                 #expect(answer.status == status, "\(method) \(target)")
                 #expect(answer.headers["content-type"] == "application/problem+json", "\(method) \(target)")
                 #expect(answer.json["code"]?.string == code, "\(method) \(target)")
@@ -69,12 +77,15 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
     func aKeyWithTheSameBodyIsTheSameJobAndWithAnotherA422(_ transport: Transport) async throws {
         try await withService(working: false) { service in
             let headers = json.merging(["Idempotency-Key": "k1"]) { $1 }
-            let first = try await service.send("POST", "/v1/jobs", headers: headers, body: idle, over: transport)
-            let again = try await service.send("POST", "/v1/jobs", headers: headers, body: idle, over: transport)
+            let first = try await service.send(
+                "POST", "/v1/jobs", headers: headers, body: idle, over: transport)
+            let again = try await service.send(
+                "POST", "/v1/jobs", headers: headers, body: idle, over: transport)
             #expect(again.status == 202)
             #expect(again.json["id"] == first.json["id"])
             let other = idle.replacing("idle", with: "other")
-            let reused = try await service.send("POST", "/v1/jobs", headers: headers, body: other, over: transport)
+            let reused = try await service.send(
+                "POST", "/v1/jobs", headers: headers, body: other, over: transport)
             #expect(reused.status == 422)
             #expect(reused.json["code"]?.string == "idempotency_key_reused")
         }
@@ -85,7 +96,8 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
         try await withService(working: false) { service in
             var ids: [String] = []
             for _ in 0..<5 {
-                let answer = try await service.send("POST", "/v1/jobs", headers: json, body: idle, over: transport)
+                let answer = try await service.send(
+                    "POST", "/v1/jobs", headers: json, body: idle, over: transport)
                 ids.append(try #require(answer.json["id"]?.string))
             }
             var seen: [String] = []
@@ -121,7 +133,8 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
             #expect(still.status == 304)
             #expect(ContinuousClock.now - waited >= .seconds(1))
             _ = try await service.send("POST", place + "/cancel", over: transport)
-            let changed = try await service.send("GET", place, headers: ["If-None-Match": tag], over: transport)
+            let changed = try await service.send(
+                "GET", place, headers: ["If-None-Match": tag], over: transport)
             #expect(changed.status == 200)
             #expect(changed.json["status"]?.string == "cancelling")
         }
@@ -131,8 +144,10 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
     func aQueuedJobIsCancelledAndDeletedOnlyWhenItIsOver(_ transport: Transport) async throws {
         try await withSite { site in
             try await withService { service in
-                let slow = siteJob(site.port, more: #","politeness":{"per_host_concurrency":1},"fetch":{"concurrency":1}"#)
-                let job = try await service.send("POST", "/v1/jobs", headers: json, body: slow, over: transport)
+                let slow = siteJob(
+                    site.port, more: #","politeness":{"per_host_concurrency":1},"fetch":{"concurrency":1}"#)
+                let job = try await service.send(
+                    "POST", "/v1/jobs", headers: json, body: slow, over: transport)
                 let place = try #require(job.headers["location"])
                 let early = try await service.send("DELETE", place, over: transport)
                 let cancel = try await service.send("POST", place + "/cancel", over: transport)
@@ -157,14 +172,16 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
     func aJobBelongsToItsKey(_ transport: Transport) async throws {
         let mine = ["Authorization": "Bearer 0123456789abcdef-mine"]
         let theirs = ["Authorization": "bearer 0123456789abcdef-theirs"]
-        try await withService(keys: ["0123456789abcdef-mine", "0123456789abcdef-theirs"], working: false) { service in
+        try await withService(keys: ["0123456789abcdef-mine", "0123456789abcdef-theirs"], working: false) {
+            service in
             let job = try await service.send(
                 "POST", "/v1/jobs", headers: json.merging(mine) { $1 }, body: idle, over: transport)
             #expect(job.status == 202)
             let place = try #require(job.headers["location"])
             #expect(try await service.send("GET", place, headers: mine, over: transport).status == 200)
             for (method, suffix) in [
-                ("GET", ""), ("GET", "/results"), ("GET", "/pages"), ("GET", "/word-counts"), ("POST", "/cancel"),
+                ("GET", ""), ("GET", "/results"), ("GET", "/pages"), ("GET", "/word-counts"),
+                ("POST", "/cancel"),
                 ("DELETE", ""),
             ] {
                 let other = try await service.send(method, place + suffix, headers: theirs, over: transport)
@@ -173,7 +190,9 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
                 #expect(nobody.status == 401, "\(method) \(suffix)")
                 #expect(nobody.headers["www-authenticate"] == "Bearer")
                 let wrong = ["Authorization": "Bearer 0123456789abcdef-wrong"]
-                #expect(try await service.send(method, place + suffix, headers: wrong, over: transport).status == 401)
+                #expect(
+                    try await service.send(method, place + suffix, headers: wrong, over: transport).status
+                        == 401)
             }
             let list = try await service.send("GET", "/v1/jobs", headers: theirs, over: transport)
             #expect(list.json["items"] == .array([]))

@@ -22,7 +22,11 @@ import Testing
                 #expect(over.json["progress"]?["fetched"]?.int == 40)
                 #expect(over.json["progress"]?["failed"]?.int == 1)
                 #expect(over.json["progress"]?["items"]?.int == 30)
-                #expect(over.json["failures"] == .array([.object([.init("code", .string("http_404")), .init("count", .number("1"))])]))
+                #expect(
+                    over.json["failures"]
+                        == .array([
+                            .object([.init("code", .string("http_404")), .init("count", .number("1"))])
+                        ]))
                 try await body(service, place)
             }
         }
@@ -45,7 +49,9 @@ import Testing
                 #expect(page.json["resume"] == nil)
                 target = page.json["next"]?.string
             }
-            let expected = (1...10).flatMap { page in (1...3).map { "Motor \(page).\($0), “mooi”, met 2 wielen" } }
+            let expected = (1...10).flatMap { page in
+                (1...3).map { "Motor \(page).\($0), “mooi”, met 2 wielen" }
+            }
             #expect(texts.sorted() == expected.sorted())
         }
     }
@@ -56,14 +62,18 @@ import Testing
             let all = try await service.send("GET", place + "/results?limit=1000", over: transport)
             let lines = try await service.send("GET", place + "/results?format=ndjson", over: transport)
             #expect(lines.headers["content-type"] == "application/x-ndjson")
-            let parsed = lines.text.split(separator: "\n").map { (try? JSONParser.parse(Array($0.utf8))) ?? .null }
+            let parsed = lines.text.split(separator: "\n").map {
+                (try? JSONParser.parse(Array($0.utf8))) ?? .null
+            }
             #expect(parsed == items(all))
-            let csv = try await service.send("GET", place + "/results", headers: ["Accept": "text/csv"], over: transport)
+            let csv = try await service.send(
+                "GET", place + "/results", headers: ["Accept": "text/csv"], over: transport)
             let rows = csv.text.components(separatedBy: "\r\n")
             #expect(rows.first == "seq,url,page,scraped_at,text,nothing")
             #expect(rows.count == 32)
             #expect(rows[1].hasSuffix(",\"\(items(all)[0]["data"]?["text"]?.string ?? "")\","))
-            let some = try await service.send("GET", place + "/results?fields=nothing&limit=1", over: transport)
+            let some = try await service.send(
+                "GET", place + "/results?fields=nothing&limit=1", over: transport)
             #expect(items(some)[0]["data"] == .object([.init("nothing", .null)]))
         }
     }
@@ -98,8 +108,12 @@ import Testing
             let svg = try await service.send("GET", place + "/word-counts?format=svg", over: transport)
             #expect(svg.headers["content-type"] == "image/svg+xml")
             #expect(svg.text.contains("mooi"))
-            for bad in ["language=xx", "field=none", "limit=10001", "tokenizer=x", "min_count=0", "format=png"] {
-                #expect(try await service.send("GET", place + "/word-counts?\(bad)", over: transport).status == 422, "\(bad)")
+            for bad in [
+                "language=xx", "field=none", "limit=10001", "tokenizer=x", "min_count=0", "format=png",
+            ] {
+                #expect(
+                    try await service.send("GET", place + "/word-counts?\(bad)", over: transport).status
+                        == 422, "\(bad)")
             }
         }
     }

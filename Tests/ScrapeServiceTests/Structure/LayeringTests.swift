@@ -64,7 +64,9 @@ import Testing
     @Test func noTwoRoomsKnowEachOther() {
         for (target, rooms) in Self.rooms {
             var settled: Set<String> = []
-            while let next = rooms.first(where: { !settled.contains($0.key) && $0.value.isSubset(of: settled) }) {
+            while let next = rooms.first(where: {
+                !settled.contains($0.key) && $0.value.isSubset(of: settled)
+            }) {
                 settled.insert(next.key)
             }
             #expect(settled.count == rooms.count, "the table of \(target) has a circle")
@@ -73,7 +75,8 @@ import Testing
 
     @Test func eachCLibraryIsImportedInOneFolderOnly() {
         let homes = [
-            "CCurl": "Sources/ScrapeService/Fetching/Curl", "CLibXML": "Sources/ScrapeService/Extraction/LibXML",
+            "CCurl": "Sources/ScrapeService/Fetching/Curl",
+            "CLibXML": "Sources/ScrapeService/Extraction/LibXML",
             "CPostgres": "Sources/ScrapeService/Storage/Postgres",
         ]
         for file in SourceTree.sources {
@@ -86,7 +89,9 @@ import Testing
 
     @Test func messageAndWireKnowNoDescriptorAndNoClock() {
         let forbidden = ["Glibc", "Foundation", "Dispatch", "CLinux"]
-        let files = SourceTree.sources.filter { $0.folder.hasSuffix("/Message") || $0.folder.hasSuffix("/Wire") }
+        let files = SourceTree.sources.filter {
+            $0.folder.hasSuffix("/Message") || $0.folder.hasSuffix("/Wire")
+        }
         #expect(!files.isEmpty)
         for file in files {
             #expect(Set(file.imports).isDisjoint(with: forbidden), "\(file.path)")
@@ -112,7 +117,9 @@ import Testing
     @Test func statusCodesLiveInTheAPIAndSQLInStorage() {
         for file in SourceTree.sources where file.path.hasPrefix("Sources/ScrapeService/") {
             let room = file.room.prefix { $0 != "/" }
-            if room != "API" { #expect(!file.imports.contains("HTTPTypes"), "\(file.path) imports HTTPTypes") }
+            if room != "API" {
+                #expect(!file.imports.contains("HTTPTypes"), "\(file.path) imports HTTPTypes")
+            }
             guard room != "Storage", room != "Embedded" else { continue }
             for mark in ["\"select ", "\"insert into ", "\"update ", "\"delete from "] {
                 #expect(!file.lines.contains { $0.lowercased().contains(mark) }, "\(file.path) holds SQL")

@@ -14,7 +14,8 @@ struct SourceTree {
         init(path: String, text: String) {
             self.path = path
             lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-            code = SourceTree.strip(text).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            code = SourceTree.strip(text).split(separator: "\n", omittingEmptySubsequences: false).map(
+                String.init)
             names = Set(code.flatMap(SourceTree.identifiers).map(String.init))
         }
 
