@@ -20,6 +20,7 @@ struct Application {
     }
 
     func run() async throws {
+        Descriptors.raiseLimit()
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let database = Database(configuration.database, logger: logger)
         let storage = try await database.open()
