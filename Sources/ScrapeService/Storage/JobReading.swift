@@ -75,10 +75,14 @@ extension PostgresStore {
             let result = try await self.query(
                 """
                 select i.seq, p.url, p.kind, i.scraped_at, i.data::text
-                from item i
-                join page p on p.bucket = $1 and p.job = $2 and p.shard = $3 and p.page_id = i.page_id
-                where i.bucket = $1 and i.job = $2 and i.shard = $3 and i.seq > $4
-                order by i.seq limit $5
+                from (
+                    select seq, page_id, scraped_at, data from item
+                    where bucket = $1 and job = $2 and shard = $3 and seq > $4
+                    order by seq limit $5) i
+                cross join lateral (
+                    select url, kind from page
+                    where bucket = $1 and job = $2 and shard = $3 and page_id = i.page_id offset 0) p
+                order by i.seq
                 """,
                 [.date(job.bucket.days), .int(job.key), .smallInt(shard), .int(last), .int(count)])
             return try Self.read {

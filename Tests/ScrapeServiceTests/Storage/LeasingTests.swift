@@ -120,12 +120,15 @@ import Testing
         }
     }
 
-    @Test func theFrontierAndTheRetriesAreReadByIndexAlone() async throws {
+    /// The planner knows nothing of a table that has just grown, and the wrong things of one that was empty
+    /// when it was analysed.
+    @Test(arguments: ["select 1", "analyze"])
+    func theFrontierIsReadByIndexAloneWhateverTheStatistics(_ beforehand: String) async throws {
         try await StoreFixture.with { fixture in
-            let lease = try await fixture.makeLease(pages: 3000)
+            _ = try await fixture.store.pool.query(beforehand)
+            let lease = try await fixture.makeLease(pages: 20_000)
             _ = try await fixture.store.pool.query(
-                "update queue set attempt = 1, not_before = clock_timestamp() where page_id % 10 = 0")
-            _ = try await fixture.store.pool.query("analyze queue")
+                "update queue set attempt = 1, not_before = clock_timestamp() where page_id % 100 = 0")
             let reads = [
                 "attempt = 0 and page_id > 1500 order by page_id limit 100": "queue_pkey",
                 "attempt > 0 order by not_before limit 100": "queue_retry",

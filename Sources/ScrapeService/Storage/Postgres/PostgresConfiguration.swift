@@ -19,6 +19,8 @@ struct PostgresConfiguration: Sendable {
     /// Prepared statements a connection keeps: more than the service has, so a generated text cannot fill the
     /// server.
     var maxPreparedStatements = 200
+    /// Server settings of each session, beside those every session has.
+    var settings: [String: String] = [:]
     /// As `pg_stat_activity` shows it.
     var applicationName = "scrape-service"
 }

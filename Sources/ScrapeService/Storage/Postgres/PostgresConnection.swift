@@ -135,6 +135,7 @@ actor PostgresConnection {
             ("timezone", "UTC"),
             ("default_transaction_isolation", "read committed"),
         ]
+        settings += configuration.settings.map { ($0.key, $0.value) }
         if (handle?.serverVersion ?? 0) >= 140_000 {
             // A statement whose client is gone does not run to its end.
             settings.append(("client_connection_check_interval", "1000"))
