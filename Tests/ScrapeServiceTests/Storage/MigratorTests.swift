@@ -84,8 +84,10 @@ import Testing
         }
         try await withStore(database) { store in
             let tables = try await store.query(
-                "select to_regclass('a')::text, to_regclass('b')::text, (select max(version) from schema_migration)"
-            )
+                """
+                select to_regclass('a')::text, to_regclass('b')::text,
+                    (select max(version) from schema_migration)
+                """)
             var row = try #require(tables.first)
             let first: String? = try row.nextOptional()
             let second: String? = try row.nextOptional()
