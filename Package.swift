@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "scrape-service",
             dependencies: [
-                "ScrapeService", "CMimalloc", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ScrapeService", "CMimalloc",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -73,17 +73,7 @@ extension PostgresStore {
     func items(of id: JobID, after: Position, limit: Int) async throws -> Slice<Item> {
         try await walk(id, after: after, limit: limit) { job, shard, last, count in
             let result = try await self.query(
-                """
-                select i.seq, p.url, p.kind, i.scraped_at, i.data::text
-                from (
-                    select seq, page_id, scraped_at, data from item
-                    where bucket = $1 and job = $2 and shard = $3 and seq > $4
-                    order by seq limit $5) i
-                cross join lateral (
-                    select url, kind from page
-                    where bucket = $1 and job = $2 and shard = $3 and page_id = i.page_id offset 0) p
-                order by i.seq
-                """,
+                ItemQuery.text,
                 [.date(job.bucket.days), .int(job.key), .smallInt(shard), .int(last), .int(count)])
             return try Self.read {
                 try result.rows.map { row in

@@ -138,4 +138,26 @@ import Testing
             #expect(remaining == 1)
         }
     }
+
+    /// Also when the planner knows nothing of the tables yet.
+    @Test func itemsAndTheirPagesAreReadByTheirKeys() async throws {
+        try await StoreFixture.with { fixture in
+            let lease = try await fixture.makeLease(pages: 500)
+            let pages = try await fixture.store.frontier(lease, after: 0, limit: 500)
+            _ = try await fixture.store.settle(
+                lease, pages.map { .fetched($0, items: ["{}"]) }, gauges: JobGauges())
+            var sql = ItemQuery.text
+            let values = ["current_date", "\(lease.key)", "0::smallint", "100", "50"]
+            for (index, value) in values.enumerated() {
+                sql = sql.replacingOccurrences(of: "$\(index + 1)", with: value)
+            }
+            let plan = try await fixture.store.pool.query("explain \(sql)")
+            let text = try plan.rows.map { row in
+                var row = row
+                return try row.next(String.self)
+            }.joined(separator: "\n")
+            #expect(text.contains("pkey") && !text.contains("status_settled"), "\(text)")
+            #expect(!text.contains("->  Sort") && !text.contains("Seq Scan"), "\(text)")
+        }
+    }
 }
