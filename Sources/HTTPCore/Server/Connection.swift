@@ -78,7 +78,10 @@ actor Connection {
                 if mustSettle { await settle() }
                 exchange = nil
             case .refusal(let error, let requestID): await refuse(error, requestID: requestID)
-            case .end: return close()
+            case .end:
+                // An answer may still be on its way to a client that sends no more.
+                if output.isEmpty { return close() }
+                return await finish()
             }
             if state.isLastAnswer { break }
         }

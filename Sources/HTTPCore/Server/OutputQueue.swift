@@ -5,6 +5,8 @@ import Glibc
 struct OutputQueue {
     /// From this size on an array is queued by reference: copying less is cheaper than another buffer in the call.
     private static let minReferencedBytes = 16 << 10
+    /// Sent bytes at the front of a queue that does not drain are dropped from this size on.
+    private static let minTrimmedBytes = 64 << 10
     /// Capacity kept between two answers, so that an idle connection costs little. In bytes.
     private static let maxKeptBytes = 4096
     /// Buffers handed to the kernel in one call.
@@ -53,6 +55,11 @@ struct OutputQueue {
             finished += 1
         }
         segments.removeFirst(finished)
+        // A client that never catches up must not keep what it has had.
+        if segments.isEmpty, sent > Self.minTrimmedBytes {
+            tail.removeFirst(sent)
+            sent = 0
+        }
     }
 
     /// The bytes, where they lie in one piece: the usual case, and the cheaper call.

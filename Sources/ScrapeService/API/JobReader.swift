@@ -78,7 +78,11 @@ struct JobReader {
             kind.follow = readFollow(follow, at: object.place("follow"), findings)
         }
         if let each = object.value("each") {
-            kind.each = readSelector(each, at: object.place("each"), findings)?.selector
+            let read = readSelector(each, at: object.place("each"), findings)
+            if read?.hasOptions == true {
+                findings.add(object.place("each"), "takes no all or keep_whitespace")
+            }
+            kind.each = read?.selector
         }
         if let fields = object.value("fields") {
             kind.fields = readFields(fields, at: object.place("fields"), findings)

@@ -147,7 +147,10 @@ struct JobRoutes: Sendable {
     private func answer(_ job: JobSnapshot, unless known: EntityTags?) -> Response {
         let view = JobView(job: job)
         guard let known, known.contain(view.entityTag) else { return answer(job, .ok) }
-        return Response(status: .notModified, headers: [.eTag: view.entityTag, .cacheControl: "no-cache"])
+        var response = Response(
+            status: .notModified, headers: [.eTag: view.entityTag, .cacheControl: "no-cache"])
+        if !job.state.isTerminal { response.headers[.retryAfter] = "1" }
+        return response
     }
 
     // MARK: POST cancel, DELETE

@@ -3,8 +3,6 @@ import HTTPTypes
 
 /// `/v1/jobs/{id}/results` and `/pages`: what a job yielded, and what became of each URL.
 struct ResultRoutes: Sendable {
-    /// Items read from the store at once while a whole set streams: what an export costs in memory.
-    private static let streamChunk = 500
 
     private enum Format: String, CaseIterable {
         case json, ndjson, csv
@@ -66,9 +64,11 @@ struct ResultRoutes: Sendable {
         let slice = try await context.catalog.items(of: job.id, after: after, limit: try query.limit())
         let path = JobView.path(job.id) + "/results"
         let here = query.link(path, cursor: Cursor.text(slice.position))
-        return Paged.response(next: slice.hasMore ? here : nil, resume: job.state.isTerminal ? nil : here) {
-            list in
-            for item in slice.elements { view.write(item, to: &list) }
+        let (next, resume) = (slice.hasMore ? here : nil, job.state.isTerminal ? nil : here)
+        return await context.workers.run {
+            Paged.response(next: next, resume: resume) { list in
+                for item in slice.elements { view.write(item, to: &list) }
+            }
         }
     }
 
@@ -79,17 +79,20 @@ struct ResultRoutes: Sendable {
     ) throws -> Response {
         let start = try query.position()
         let rest = query.string("limit") == nil ? Int.max : try query.limit()
-        let catalog = context.catalog
+        let (catalog, workers) = (context.catalog, context.workers)
         let body = ResponseBody.stream(length: nil) { writer in
             try await writer.write(form.head)
             var position = start
             var left = rest
+            var chunk = ChunkSize()
             while left > 0 {
                 let slice = try await catalog.items(
-                    of: job.id, after: position, limit: min(Self.streamChunk, left))
-                if !slice.elements.isEmpty { try await writer.write(form.bytes(slice.elements)) }
+                    of: job.id, after: position, limit: min(chunk.items, left))
+                let items = slice.elements
+                chunk.learn(from: items)
+                if !items.isEmpty { try await writer.write(await workers.run { form.bytes(items) }) }
                 position = slice.position
-                left -= slice.elements.count
+                left -= items.count
                 if !slice.hasMore { break }
             }
         }

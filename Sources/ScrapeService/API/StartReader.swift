@@ -1,6 +1,8 @@
 /// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as}`.
 struct StartReader {
     private static let maxURLLength = 8_000
+    /// Places of variables in one URL: more are a mistake, and each costs for every URL that is made.
+    private static let maxPlaceholders = 32
     /// The contract's names of variables: letters, digits and underscores.
     private static let nameBytes = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_".utf8)
 
@@ -96,29 +98,33 @@ struct StartReader {
             }
         }
         template.literals.append(String(rest))
+        if template.variables.count > Self.maxPlaceholders {
+            findings.add(pointer, "names more than \(Self.maxPlaceholders) variables")
+            return nil
+        }
         for name in variables.keys.sorted() where !text.contains("{\(name)}") {
             findings.add(pointer, "does not name the variable \(name), which variables defines")
         }
         return isWhole ? template : nil
     }
 
-    /// Every value of every list is tried once; of a range its ends.
+    /// Of a range its ends are tried, of a list every value: each with the first values of the others.
     private func check(_ template: URLTemplate, at pointer: String) {
-        var first = template
-        for index in first.variables.indices {
-            first.variables[index].values = .list([template.variables[index].values[0]])
-        }
-        guard checkURL(first.url(at: 0), at: pointer) else { return }
+        guard template.count <= JobReader.maxStartPages else { return }
+        let first = Dictionary(template.distinct.map { ($0.name, $0.values[0]) }) { first, _ in first }
+        guard checkURL(template.url(with: first), at: pointer) else { return }
         for variable in template.distinct {
-            guard case .list(let values) = variable.values else { continue }
-            for value in values {
-                var trial = first
-                for index in trial.variables.indices where trial.variables[index].name == variable.name {
-                    trial.variables[index].values = .list([value])
-                }
-                guard checkURL(trial.url(at: 0), at: pointer) else { return }
+            var values = first
+            for index in Self.tried(variable.values) {
+                values[variable.name] = variable.values[index]
+                guard checkURL(template.url(with: values), at: pointer) else { return }
             }
         }
+    }
+
+    private static func tried(_ values: URLTemplate.Values) -> [Int] {
+        if case .list = values { return Array(1..<max(1, values.count)) }
+        return [values.count - 1]
     }
 
     private func checkURL(_ url: String, at pointer: String) -> Bool {

@@ -8,6 +8,8 @@ enum Timestamp {
 
     /// Any RFC 3339 time, with or without fraction, with any offset.
     static func parse(_ text: String) -> Date? {
+        // A year has four digits (RFC 3339 §5.6).
+        guard text.utf8.count <= 40, text.utf8.dropFirst(4).first == UInt8(ascii: "-") else { return nil }
         if let date = try? Date(text, strategy: style) { return date }
         return try? Date(text, strategy: Date.ISO8601FormatStyle())
     }

@@ -4,8 +4,6 @@ import Synchronization
 
 /// `/v1/jobs/{id}/word-counts`: counted here, from what is committed.
 struct WordRoutes: Sendable {
-    /// Items read and counted at once.
-    private static let chunk = 500
     static let defaultLimit = 100
     static let maxLimit = 10_000
 
@@ -13,7 +11,7 @@ struct WordRoutes: Sendable {
         case json, csv, svg
     }
 
-    private struct Question {
+    private struct Question: Sendable {
         var field: String?
         var languages: [String]
         var tokenizer: Tokenizer
@@ -37,15 +35,17 @@ struct WordRoutes: Sendable {
         let question = try read(request, spec)
         let counting = Counting(WordCounter(tokenizer: question.tokenizer, stopWords: question.stopWords))
         var position = Position()
+        var chunk = ChunkSize()
         while true {
-            let slice = try await context.catalog.items(of: job.id, after: position, limit: Self.chunk)
+            let slice = try await context.catalog.items(of: job.id, after: position, limit: chunk.items)
             let items = slice.elements
+            chunk.learn(from: items)
             let field = question.field
             await context.workers.run { counting.add(items, field: field) }
             position = slice.position
             if !slice.hasMore { break }
         }
-        return answer(job, question, counting)
+        return await context.workers.run { answer(job, question, counting) }
     }
 
     private func read(_ request: Request, _ spec: JobSpec) throws -> Question {

@@ -22,6 +22,7 @@ struct Database {
         }
         var storage = StorageConfiguration(databaseURL: url)
         storage.maxConnections = configuration.poolSize
+        storage.serviceVersion = Service.version
         return storage
     }
 

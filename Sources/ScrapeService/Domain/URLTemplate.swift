@@ -22,7 +22,7 @@ struct URLTemplate: Hashable, Sendable, Codable {
             switch self {
             case .integers(let from, let to, let step):
                 let (span, overflow) = to.subtractingReportingOverflow(from)
-                if overflow { return .max }
+                if overflow || span == .max { return .max }
                 return span / step + 1
             case .letters(let from, let to): return Int(to) - Int(from) + 1
             case .list(let values): return values.count
@@ -65,6 +65,11 @@ struct URLTemplate: Hashable, Sendable, Codable {
             values[variable.name] = variable.values[rest % variable.values.count]
             rest /= variable.values.count
         }
+        return url(with: values)
+    }
+
+    /// The URL with each variable's value by name.
+    func url(with values: [String: String]) -> String {
         var url = literals[0]
         for (variable, literal) in zip(variables, literals.dropFirst()) {
             url += values[variable.name] ?? ""

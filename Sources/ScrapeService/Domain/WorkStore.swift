@@ -33,6 +33,8 @@ struct RetryWindow: Sendable {
     var due: [QueuedPage]
     /// Until the next one is due; nil: none is waiting.
     var nextIn: Duration?
+    /// Every page that was attempted before and is not settled, due or not, in flight or not.
+    var total = 0
 }
 
 /// What the engine asks of the store. All clocks are the database's. Throws ``StoreError`` only.
@@ -42,8 +44,9 @@ protocol WorkStore: Sendable {
     /// Gives every lease of the replica back at once.
     func retire(_ replica: ReplicaID) async throws
     /// Claims one shard that nobody (alive) holds, of a job that is not over; nil: there is none.
-    /// A queued job becomes running.
-    func claim(for replica: ReplicaID) async throws -> JobLease?
+    /// A queued job becomes running. What the replica owns of other jobs than those of `holding` (store keys) is
+    /// given back first (a claim whose answer was lost); nil: nothing is.
+    func claim(for replica: ReplicaID, holding: [Int64]?) async throws -> JobLease?
     /// Never attempted pages after `pageID`, in order of discovery. No locks, no writes.
     func frontier(_ lease: JobLease, after pageID: Int64, limit: Int) async throws -> [QueuedPage]
     /// Pages whose retry is due, and when the next one will be. Includes pages in flight: the caller knows those.

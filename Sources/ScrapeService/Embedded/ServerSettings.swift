@@ -11,7 +11,7 @@ enum ServerSettings {
             ("listen_addresses", ""), ("port", "\(ClusterLayout.port)"), ("unix_socket_permissions", "0700"),
             ("fsync", "on"), ("full_page_writes", "on"), ("synchronous_commit", "on"),
             // As many as the service's pool may have.
-            ("max_connections", "100"),
+            ("max_connections", "250"),
             ("shared_buffers", "128MB"),
             // Checkpoints by time rather than by volume: fewer full-page images while a job writes flat out.
             ("max_wal_size", "2GB"),

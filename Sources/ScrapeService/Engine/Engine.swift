@@ -6,7 +6,7 @@ import Logging
 actor Engine {
     struct Limits: Sendable {
         /// Jobs run at once in this process; more wait in the store. Each costs a window of its frontier.
-        var maxRunningJobs = 64
+        var maxRunningJobs = 256
         /// A replica that has not been heard of for so long is dead, and its jobs move on.
         var leaseTTL = Duration.seconds(10)
         /// Trust in the own lease ends this long before the database's: clocks run, packets stand.
@@ -27,6 +27,8 @@ actor Engine {
 
     private struct Running {
         var run: JobRun
+        /// The store's number of the job.
+        var key: Int64
         var task: Task<Void, Never>
     }
 
@@ -55,10 +57,10 @@ actor Engine {
         context.signals.unsubscribe(wake)
         for loop in loops { loop.cancel() }
         wake.notify()
+        for loop in loops { await loop.value }
         let running = runs.values
         for job in running { await job.run.stop() }
         for job in running { await job.task.value }
-        for loop in loops { await loop.value }
         do {
             try await context.store.retire(replica)
         } catch {
@@ -117,7 +119,16 @@ actor Engine {
             return false
         }
         do {
-            guard let lease = try await context.store.claim(for: replica) else { return false }
+            let claimant = replica
+            let held = runs.values.map(\.key)
+            guard let lease = try await context.store.claim(for: claimant, holding: held) else {
+                return false
+            }
+            // Stopped, or declared dead, while the store answered: the lease is another's to work on.
+            if stopping || claimant != replica {
+                try await context.store.release(lease)
+                return false
+            }
             run(lease)
             return true
         } catch {
@@ -136,7 +147,7 @@ actor Engine {
             await run.run()
             await self.ended(number)
         }
-        runs[number] = Running(run: run, task: task)
+        runs[number] = Running(run: run, key: lease.key, task: task)
     }
 
     private func ended(_ number: Int64) {

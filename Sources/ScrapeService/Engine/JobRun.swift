@@ -48,6 +48,12 @@ actor JobRun {
     private var stopping = false
     private var aborted = false
     private var mustPublish = false
+    /// Page tasks that have not ended.
+    var running = 0
+    /// A batch the store has not answered for: sent again as it is, for it may be there already.
+    private var unanswered: [PageSettlement]?
+    /// The lease is still ours when the run ends, and the job is not over.
+    private var mustRelease = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
@@ -73,7 +79,17 @@ actor JobRun {
             while await step(in: &group) {}
             group.cancelAll()
         }
+        if mustRelease { await release() }
         logger.info("job run ends")
+    }
+
+    /// Whoever holds a lease and does not work on it keeps everybody from the job.
+    private func release() async {
+        do {
+            try await context.store.release(lease)
+        } catch {
+            logger.warning("the lease was left to expire", metadata: ["cause": "\(error)"])
+        }
     }
 
     /// Stops fetching, settles what is fetched, gives the lease back. ``run()`` returns soon after.
@@ -124,11 +140,14 @@ actor JobRun {
     private func step(in group: inout DiscardingTaskGroup) async -> Bool {
         if aborted { return false }
         if stopping { return await drain(&group) }
+        // From here on no request leaves.
+        if state.end != nil { group.cancelAll() }
         if let nextRetry, nextRetry <= .now {
             self.nextRetry = nil
             state.retryTimePassed()
         }
         do {
+            if unanswered != nil { return try await settle() }
             switch state.next(linger: lingers) {
             case .readFrontier(let limit):
                 let pages = try await context.store.frontier(lease, after: state.cursor, limit: limit)
@@ -156,6 +175,7 @@ actor JobRun {
     }
 
     private func start(_ pages: [QueuedPage], in group: inout DiscardingTaskGroup) {
+        running += pages.count
         for page in pages {
             group.addTask { await self.process(page) }
         }
@@ -187,16 +207,15 @@ actor JobRun {
         return JobGauges(inFlight: inFlight, pagesPerSecond: rates.pages, itemsPerSecond: rates.items)
     }
 
+    /// False: the lease is lost.
     private func settle() async throws -> Bool {
         mustPublish = false
-        let batch = state.takeBatch()
+        let batch = unanswered ?? state.takeBatch()
+        unanswered = batch
         firstUnsettled = state.settlements.isEmpty ? nil : .now
-        return try await settle(batch)
-    }
-
-    private func settle(_ batch: [PageSettlement]) async throws -> Bool {
         let gauges = gauges
         let outcome = try await commit(batch, gauges)
+        unanswered = nil
         guard outcome.leaseHeld else {
             logger.notice("lease lost: another process works on this shard")
             return false
@@ -216,30 +235,22 @@ actor JobRun {
         return true
     }
 
-    /// Sends a batch until the store has it: sending it twice changes nothing. A batch the store refuses is sent page
-    /// by page, and the page it refuses becomes a failure of that page alone.
+    /// A batch the store refuses is sent page by page, and the page it refuses becomes a failure of that page alone.
     private func commit(_ batch: [PageSettlement], _ gauges: JobGauges) async throws -> SettleOutcome {
-        while true {
-            do {
-                return try await context.store.settle(lease, batch, gauges: gauges)
-            } catch StoreError.unavailable(let cause) {
-                logger.warning("store unavailable, the job pauses", metadata: ["cause": "\(cause)"])
-                if aborted || stopping { throw StoreError.unavailable(cause) }
-                await signal.wait(atMost: Self.storeBackoff)
-            } catch StoreError.failed(let cause) where batch.count == 1 && !batch[0].isRefusal {
-                logger.error(
-                    "a page could not be stored",
-                    metadata: ["url": "\(batch[0].page.url.text)", "cause": "\(cause)"])
-                return try await commit([batch[0].refused], gauges)
-            } catch StoreError.failed(let cause) where batch.count > 1 {
-                logger.error(
-                    "a batch could not be stored, trying page by page", metadata: ["cause": "\(cause)"])
-                var outcome: SettleOutcome?
-                for settlement in batch {
-                    outcome = try await commit([settlement], gauges)
-                }
-                return outcome!
+        do {
+            return try await context.store.settle(lease, batch, gauges: gauges)
+        } catch StoreError.failed(let cause) where batch.count == 1 && !batch[0].isRefusal {
+            logger.error(
+                "a page could not be stored",
+                metadata: ["url": "\(batch[0].page.url.text)", "cause": "\(cause)"])
+            return try await commit([batch[0].refused], gauges)
+        } catch StoreError.failed(let cause) where batch.count > 1 {
+            logger.error("a batch could not be stored, trying page by page", metadata: ["cause": "\(cause)"])
+            var outcome = try await commit([batch[0]], gauges)
+            for settlement in batch.dropFirst() where outcome.leaseHeld {
+                outcome = try await commit([settlement], gauges)
             }
+            return outcome
         }
     }
 
@@ -247,44 +258,51 @@ actor JobRun {
 
     private func finish(_ end: JobEnd, _ group: inout DiscardingTaskGroup) async throws -> Bool {
         group.cancelAll()
-        while !state.taken.isEmpty, state.settlements.isEmpty, !aborted {
-            await signal.wait(atMost: Self.pollInterval)
-        }
+        await pagesEnded()
         if aborted || !state.settlements.isEmpty { return true }
         let end = state.judged(end)
         if let error = end.error { logger.error("job failed", metadata: ["cause": "\(error)"]) }
         let done = try await context.store.finish(lease, end)
         context.signals.changed(lease.job)
-        if !done { logger.notice("the job could not be ended here: another process took it over") }
+        if !done {
+            logger.notice("the job could not be ended here")
+            mustRelease = true
+        }
         return false
+    }
+
+    private func pagesEnded() async {
+        while running > 0, !aborted { await signal.wait(atMost: Self.pollInterval) }
     }
 
     /// Stops fetching, writes what is fetched, gives the lease back.
     private func drain(_ group: inout DiscardingTaskGroup) async -> Bool {
         group.cancelAll()
-        while !state.taken.isEmpty, state.settlements.count < state.taken.count {
-            await signal.wait(atMost: Self.pollInterval)
-        }
+        await pagesEnded()
+        mustRelease = true
         do {
-            while !state.settlements.isEmpty { guard try await settle() else { return false } }
-            try await context.store.release(lease)
+            while unanswered != nil || !state.settlements.isEmpty {
+                if try await !settle() { mustRelease = false; break }
+            }
         } catch {
-            logger.warning("the lease was left to expire", metadata: ["cause": "\(error)"])
+            logger.warning("fetched pages will be fetched again", metadata: ["cause": "\(error)"])
         }
         return false
     }
 
     /// The store did not answer: wait and go on. It refused: the job cannot be worked on.
     private func survive(_ error: any Error) async -> Bool {
+        await signal.wait(atMost: Self.storeBackoff)
         if case StoreError.unavailable(let cause)? = error as? StoreError {
             logger.warning("store unavailable, the job pauses", metadata: ["cause": "\(cause)"])
-            await signal.wait(atMost: Self.storeBackoff)
             return true
         }
         if state.end?.reason == .internalError {
             logger.error("giving the job up for now", metadata: ["cause": "\(error)"])
+            mustRelease = true
             return false
         }
+        unanswered = nil
         state.broke("\(error)")
         return true
     }

@@ -4,6 +4,7 @@ import Logging
 /// One page of a run: fetched, read, judged.
 extension JobRun {
     func process(_ page: QueuedPage) async {
+        defer { running -= 1 }
         do {
             let settlement = try await attempt(page)
             if firstUnsettled == nil { firstUnsettled = .now }
@@ -33,23 +34,17 @@ extension JobRun {
         }
     }
 
-    /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
+    /// Holds one of the job's permits until the body is read, and meanwhile a place at the host until it has arrived.
+    /// In this order: who waits for a permit of its own takes no place from other jobs.
     private func fetchAndRead(
         _ page: QueuedPage, _ work: PageWork
     ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
         let origin = page.url.origin
+        try await permits.acquire()
+        defer { permits.release() }
         try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
-        do {
-            try await permits.acquire()
-        } catch {
-            context.hosts.release(origin)
-            throw error
-        }
         inFlight += 1
-        defer {
-            inFlight -= 1
-            permits.release()
-        }
+        defer { inFlight -= 1 }
         let response: FetchResponse
         do {
             defer { context.hosts.release(origin) }

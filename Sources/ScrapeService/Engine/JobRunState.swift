@@ -24,6 +24,10 @@ struct JobRunState {
     private(set) var counters: JobCounters
     private(set) var cursor: Int64 = 0
     private(set) var taken: Set<Int64> = []
+    /// Those of them that were attempted before.
+    private var takenRetries: Set<Int64> = []
+    /// Pages in the frontier that were attempted before and are not taken.
+    private var waiting = 0
     private(set) var settlements: [PageSettlement] = []
     private(set) var end: JobEnd?
     /// The last read found fewer pages than it asked for, and nothing was discovered since.
@@ -48,11 +52,13 @@ struct JobRunState {
 
     private var window: Int { max(Self.minWindow, spec.fetch.concurrency * 2) }
 
-    /// How many more pages may be taken: the window, and what `max_pages` leaves.
-    private var room: Int {
-        let byWindow = window - taken.count
-        guard let maxPages = spec.limits.maxPages else { return byWindow }
-        return min(byWindow, maxPages - counters.fetched - counters.failed - taken.count)
+    /// How many more pages may be taken. Retries were counted when they were new.
+    private var room: Int { window - taken.count }
+
+    /// How many of them may be new: what `max_pages` leaves.
+    private var roomForNew: Int {
+        guard let maxPages = spec.limits.maxPages else { return room }
+        return min(room, maxPages - counters.fetched - counters.failed - taken.count - waiting)
     }
 
     /// What to do now. `linger`: whether to let a small batch grow.
@@ -61,12 +67,12 @@ struct JobRunState {
             return settlements.isEmpty ? .finish(end) : .settle
         }
         if !settlements.isEmpty, !linger || isBatchFull { return .settle }
-        if room >= max(1, window / 4) || (room > 0 && taken.isEmpty) {
-            if retriesMayBeDue { return .readRetries(limit: room + taken.count) }
-            if !frontierIsRead { return .readFrontier(limit: room) }
+        if room >= window / 4 || taken.isEmpty {
+            if retriesMayBeDue { return .readRetries(limit: room + takenRetries.count) }
+            if !frontierIsRead, roomForNew > 0 { return .readFrontier(limit: roomForNew) }
         }
         guard taken.isEmpty, settlements.isEmpty else { return .wait }
-        if room <= 0 {
+        if roomForNew <= 0, !retriesWait {
             let rest = counters.remaining > 0
             return .finish(exhausted(rest ? .maxPages : .finished, skip: rest ? .maxPages : nil))
         }
@@ -87,12 +93,16 @@ struct JobRunState {
     }
 
     mutating func retriesRead(_ window: RetryWindow) -> [QueuedPage] {
-        retriesMayBeDue = false
-        retriesWait = window.nextIn != nil
-        let fresh = window.due.filter { !taken.contains($0.id) }.prefix(max(0, room))
+        let found = window.due.filter { !taken.contains($0.id) }
+        let fresh = found.prefix(max(0, room))
+        for page in fresh {
+            taken.insert(page.id)
+            takenRetries.insert(page.id)
+        }
+        waiting = max(0, window.total - takenRetries.count)
         // What did not fit is due still.
-        if fresh.count < window.due.count { retriesWait = true }
-        for page in fresh { taken.insert(page.id) }
+        retriesMayBeDue = fresh.count < found.count
+        retriesWait = window.nextIn != nil
         return Array(fresh)
     }
 
@@ -102,12 +112,17 @@ struct JobRunState {
     mutating func arrived(_ settlement: PageSettlement) {
         switch end?.reason {
         case nil, .cancelled, .maxDuration: settlements.append(settlement)
-        default: taken.remove(settlement.page.id)
+        default: untake(settlement.page)
         }
     }
 
     /// A page that was stopped in mid-fetch: it stays in the frontier.
-    mutating func abandoned(_ page: QueuedPage) { taken.remove(page.id) }
+    mutating func abandoned(_ page: QueuedPage) { untake(page) }
+
+    private mutating func untake(_ page: QueuedPage) {
+        taken.remove(page.id)
+        takenRetries.remove(page.id)
+    }
 
     /// The next batch, cut where a limit ends the job; what lies behind the cut was never fetched, as far as rows tell.
     mutating func takeBatch() -> [PageSettlement] {
@@ -148,8 +163,11 @@ struct JobRunState {
 
     mutating func settled(_ batch: [PageSettlement], _ outcome: SettleOutcome) {
         for settlement in batch {
-            taken.remove(settlement.page.id)
-            if case .retry = settlement.result { retriesWait = true }
+            untake(settlement.page)
+            if case .retry = settlement.result {
+                retriesWait = true
+                waiting += 1
+            }
         }
         // Others may have added links to this shard as well: look again whenever something is unread.
         if outcome.counters.discovered > counters.discovered { frontierIsRead = false }
@@ -172,7 +190,7 @@ struct JobRunState {
 
     /// Their pages stay in the frontier, as if they had not been fetched.
     private mutating func dropSettlements() {
-        for settlement in settlements { taken.remove(settlement.page.id) }
+        for settlement in settlements { untake(settlement.page) }
         settlements = []
     }
 

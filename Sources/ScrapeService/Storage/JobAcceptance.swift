@@ -3,7 +3,7 @@ import Foundation
 
 /// Start pages in one statement: large enough to cost little each, small enough to stay far below the
 /// time-out.
-private let startChunk = 5000
+private let startChunk = 1000
 
 extension PostgresStore {
     func accept(_ job: NewJob) async throws -> Acceptance {

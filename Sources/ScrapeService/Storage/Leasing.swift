@@ -58,8 +58,9 @@ extension PostgresStore {
             "leases of dead processes of this machine are free", metadata: ["replicas": "\(dead.count)"])
     }
 
-    func claim(for replica: ReplicaID) async throws -> JobLease? {
-        if isMaintenanceDue() { await maintain() }
+    func claim(for replica: ReplicaID, holding: [Int64]?) async throws -> JobLease? {
+        // Beside the claim: a large deletion that was cut short must not keep jobs waiting.
+        if isMaintenanceDue() { Task { await maintain() } }
         return try await perform { connection in
             // A transaction of its own: a claim holds a shard's lock when it looks at replicas, pruning takes
             // them the other way round.
@@ -68,6 +69,11 @@ extension PostgresStore {
                 delete from replica where id in (
                     select id from replica where expires_at < clock_timestamp() for update skip locked)
                 """)
+            if let holding {
+                _ = try await connection.query(
+                    "update shard set owner = null where owner = $1 and job <> all ($2)",
+                    [.uuid(replica.uuid), .ints(holding)])
+            }
             let claimed = try await connection.query("select * from claim_shard($1)", [.uuid(replica.uuid)])
             guard let row = claimed.first else { return nil }
             return try JobLease(row)
@@ -107,7 +113,8 @@ extension PostgresStore {
         let result = try await query(
             """
             select page_id, kind, url, depth, attempt,
-                extract(epoch from not_before - clock_timestamp())::float8
+                extract(epoch from not_before - clock_timestamp())::float8,
+                (select count(*) from queue where job = $1 and shard = $2 and attempt > 0)
             from queue where job = $1 and shard = $2 and attempt > 0
             order by not_before limit $3
             """, [.int(lease.key), .smallInt(lease.shard), .int(limit + 1)])
@@ -117,6 +124,7 @@ extension PostgresStore {
                 var row = row
                 let page = try QueuedPage(&row)
                 let wait: Double = try row.next()
+                window.total = Int(try row.next() as Int64)
                 if wait > 0 || window.due.count == limit {
                     window.nextIn = .seconds(max(0, wait))
                     break

@@ -146,6 +146,22 @@ private func pointers(_ text: String) -> [String] {
             ["/start/0/variables/x/values"]
         ),
         (job(start: #"[{"url":"http://h/","as":"nothing"}]"#), ["/start/0/as"]),
+        (
+            job(
+                start:
+                    #"[{"url":"http://h/{x}","variables":{"x":{"from":0,"to":9223372036854775807}},"as":"listing"}]"#
+            ), ["/start"]
+        ),
+        (
+            job(
+                start:
+                    #"[{"url":"http://h:{x}/","variables":{"x":{"from":65530,"to":65540}},"as":"listing"}]"#),
+            ["/start/0/url"]
+        ),
+        (
+            #"{"start":"http://h/","pages":{"p":{"each":{"css":"p","all":true},"fields":{"t":"."}}}}"#,
+            ["/pages/p/each"]
+        ),
     ])
     func aMistakeIsToldWithItsPointer(_ text: String, _ expected: [String]) {
         #expect(pointers(text) == expected)

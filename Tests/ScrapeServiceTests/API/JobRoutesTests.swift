@@ -46,6 +46,7 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
             ("GET", "/v1/jobs?limit=1001", [:], nil, 422, "invalid_query"),
             ("GET", "/v1/jobs?status=dead", [:], nil, 422, "invalid_query"),
             ("GET", "/v1/jobs?created_after=noon", [:], nil, 422, "invalid_query"),
+            ("GET", "/v1/jobs?created_after=999999-01-01T00:00:00Z", [:], nil, 422, "invalid_query"),
             ("GET", "/v1/jobs?cursor=x", [:], nil, 422, "invalid_query"),
             ("GET", "/v1/jobs?colour=red", [:], nil, 422, "invalid_query"),
             ("GET", unknown, [:], nil, 404, "job_not_found"),

@@ -24,6 +24,11 @@ import Testing
         #expect(values[149] == "150")
     }
 
+    @Test func aRangeOfEveryNumberIsSaidToBeHuge() {
+        #expect(URLTemplate.Values.integers(from: 0, to: .max, step: 1).count == .max)
+        #expect(URLTemplate.Values.integers(from: -1, to: .max - 1, step: 1).count == .max)
+    }
+
     @Test func aProductThatOverflowsIsSaidToBeHuge() {
         let huge = URLTemplate.Variable(name: "n", values: .integers(from: 0, to: .max - 1, step: 1))
         let other = URLTemplate.Variable(name: "m", values: .integers(from: .min, to: .max, step: 1))

@@ -100,9 +100,39 @@ import Testing
         #expect(state.retriesRead(RetryWindow(due: [page(1, attempt: 1)], nextIn: nil)).count == 1)
     }
 
+    @Test func aRetryInFlightDoesNotKeepTheJobOpen() {
+        var state = running(2)
+        for id in 1...2 {
+            state.arrived(PageSettlement(page: page(Int64(id)), result: .retry(.timeout, after: .seconds(1))))
+        }
+        state.settled(state.takeBatch(), outcome(JobCounters(discovered: 2, retries: 2)))
+        _ = state.retriesRead(RetryWindow(due: [page(1, attempt: 1)], nextIn: .seconds(1), total: 2))
+        state.retryTimePassed()
+        let due = [page(1, attempt: 1), page(2, attempt: 1)]
+        #expect(state.retriesRead(RetryWindow(due: due, nextIn: nil, total: 2)).map(\.id) == [2])
+        for id in 1...2 { state.arrived(fetched(Int64(id))) }
+        let counters = JobCounters(discovered: 2, fetched: 2, retries: 2, items: 2, startFetched: 2)
+        state.settled(state.takeBatch(), outcome(counters))
+        #expect(state.next(linger: false) == .finish(JobEnd(state: .completed, reason: .finished)))
+    }
+
+    @Test func aPageThatWaitsForItsRetryCountsAsAttempted() {
+        var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 2 }
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        _ = state.frontierRead([page(1), page(2)], limit: 2)
+        for id in 1...2 {
+            state.arrived(
+                PageSettlement(page: page(Int64(id)), result: .retry(.http(503), after: .seconds(1))))
+        }
+        state.settled(state.takeBatch(), outcome(JobCounters(discovered: 10, retries: 2)))
+        #expect(state.next(linger: false) == .wait)
+        state.retryTimePassed()
+        #expect(state.next(linger: false) == .readRetries(limit: 64))
+    }
+
     @Test func maxPagesCountsAttemptedPagesExactly() {
         var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 3 }
-        #expect(state.next(linger: false) == .readRetries(limit: 3))
+        #expect(state.next(linger: false) == .readRetries(limit: 64))
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
         #expect(state.next(linger: false) == .readFrontier(limit: 3))
         _ = state.frontierRead([page(1), page(2), page(3)], limit: 3)

@@ -4,6 +4,19 @@ import Testing
 @testable import ScrapeService
 
 @Suite struct LeasingTests {
+    @Test func whatAReplicaOwnsWithoutKnowingIsClaimedAnew() async throws {
+        try await StoreFixture.with { fixture in
+            let replica = try await fixture.makeReplica()
+            _ = try await fixture.makeLease(pages: 1)
+            try await fixture.store.pool.withConnection { connection in
+                _ = try await connection.query("update shard set owner = $1", [.uuid(replica.uuid)])
+            }
+            #expect(try await fixture.store.claim(for: replica, holding: nil) == nil)
+            let lease = try #require(try await fixture.store.claim(for: replica, holding: []))
+            #expect(try await fixture.store.claim(for: replica, holding: [lease.key]) == nil)
+        }
+    }
+
     @Test func aClaimStartsTheOldestJobAndNobodyElseGetsIt() async throws {
         try await StoreFixture.with { fixture in
             let replica = try await fixture.makeReplica()

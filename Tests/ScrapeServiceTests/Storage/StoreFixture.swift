@@ -147,3 +147,10 @@ extension PageSettlement {
         PageSettlement(page: page, result: .retry(.timeout, after: after))
     }
 }
+
+extension PostgresStore {
+    /// Claims and keeps what was claimed before.
+    func claim(for replica: ReplicaID) async throws -> JobLease? {
+        try await claim(for: replica, holding: nil)
+    }
+}

@@ -281,8 +281,9 @@ actor PostgresConnection {
         guard let handle else { return }
         let isAlive = handle.consumeInput()
         collect(handle)
-        for channel in handle.takeNotifications() { onNotification?(channel) }
+        // Collecting may have ended the session: then the handle is gone.
         if case .closed = phase { return }
+        for channel in handle.takeNotifications() { onNotification?(channel) }
         // What the server said before it went is in the results by now; libpq's text is the rest.
         if !isAlive || handle.isBroken { return end(PostgresError(.connectionLost, handle.errorMessage)) }
         if interest.contains(.writable) { flush() }

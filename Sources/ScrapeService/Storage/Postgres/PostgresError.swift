@@ -44,7 +44,8 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     var isTransient: Bool {
         if isConnectionLoss { return true }
         guard let sqlState else { return kind == .connectFailed || kind == .poolExhausted }
-        return Self.transientStates.contains(sqlState)
+        // Out of disk, memory or connections, or too slow today: the work waits, it is not at fault.
+        return sqlState.hasPrefix("53") || sqlState == "57014" || Self.transientStates.contains(sqlState)
     }
 
     /// Too many connections, serialization failure, deadlock, lock not available, read-only (failed over to a
