@@ -60,6 +60,15 @@ import Testing
         Issue.record("the connection still looks alive")
     }
 
+    /// Waits until a statement is under way.
+    private func waitUntilBusy(_ connection: PostgresConnection) async throws {
+        for _ in 0..<5000 {
+            if await !connection.isUsable { return }
+            try await TestPostgres.loop.sleep(for: .milliseconds(1))
+        }
+        Issue.record("no statement began")
+    }
+
     // MARK: Connecting
 
     @Test func theSocketMayBeSwappedWhileConnectingToAListOfHosts() async throws {
@@ -234,7 +243,7 @@ import Testing
         try await with { connection in
             let backend = try #require(await connection.backendID)
             async let error = failure { try await connection.query("select pg_sleep(30)") }
-            try await TestPostgres.loop.sleep(for: .milliseconds(100))
+            try await waitUntilBusy(connection)
             try await terminate(backend)
             let found = try #require(await error)
             #expect(found.sqlState == "57P01")
@@ -262,8 +271,8 @@ import Testing
 
     @Test func twoTasksOnOneConnectionAreToldApart() async throws {
         try await with { connection in
-            async let slow: Void = connection.run("select pg_sleep(0.3)")
-            try await TestPostgres.loop.sleep(for: .milliseconds(50))
+            async let slow: Void = connection.run("select pg_sleep(2)")
+            try await waitUntilBusy(connection)
             #expect(await failure { try await connection.query("select 1") }?.kind == .misuse)
             try await slow
             #expect(await connection.isUsable)
@@ -323,9 +332,11 @@ import Testing
     // MARK: Cancellation
 
     @Test func aCancelledTaskLeavesAShortStatementToItsEnd() async throws {
-        try await with { connection in
-            let task = Task { try await connection.run("select pg_sleep(0.1)") }
-            try await TestPostgres.loop.sleep(for: .milliseconds(20))
+        var configuration = makeConfiguration()
+        configuration.cancelGrace = .seconds(30)
+        try await with(configuration) { connection in
+            let task = Task { try await connection.run("select pg_sleep(1)") }
+            try await waitUntilBusy(connection)
             task.cancel()
             try await task.value
             #expect(await connection.isUsable)
@@ -336,7 +347,7 @@ import Testing
     @Test func aCancelledTaskGivesALongStatementAndItsConnectionUp() async throws {
         try await with { connection in
             let task = Task { try await connection.run("select pg_sleep(30)") }
-            try await TestPostgres.loop.sleep(for: .milliseconds(20))
+            try await waitUntilBusy(connection)
             task.cancel()
             #expect(await failure { try await task.value }?.kind == .cancelled)
             #expect(await !connection.isUsable)

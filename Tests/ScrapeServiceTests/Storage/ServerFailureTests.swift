@@ -66,7 +66,9 @@ import Testing
             try await connection.open()
             let backend = try #require(await connection.backendID)
             let query = Task { try await connection.run("select pg_sleep(30)") }
-            try await TestPostgres.loop.sleep(for: .milliseconds(100))
+            for _ in 0..<5000 where await connection.isUsable {
+                try await TestPostgres.loop.sleep(for: .milliseconds(1))
+            }
             kill(backend, SIGKILL)
             do {
                 try await query.value
