@@ -375,30 +375,3 @@ import Testing
         }
     }
 }
-
-/// Keeps what is logged, as `level: message metadata`.
-final class LogRecorder: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var messages: [String] { lines.withLock { $0 } }
-
-    var logger: Logger {
-        Logger(label: "test") { _ in Handler(recorder: self) }
-    }
-
-    private struct Handler: LogHandler {
-        let recorder: LogRecorder
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let line = "\(event.level): \(event.message) \(event.metadata ?? [:])"
-            recorder.lines.withLock { $0.append(line) }
-        }
-    }
-}

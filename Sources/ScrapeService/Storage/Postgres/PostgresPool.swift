@@ -109,9 +109,10 @@ actor PostgresPool {
     private func acquire(_ timeout: Duration) async throws(PostgresError) -> PostgresConnection {
         if isClosed { throw PostgresError(.closed, "the pool is closed") }
         while borrowers.isEmpty, let connection = idle.popLast() {
-            guard await connection.isUsable else { continue }
+            // Counted before the wait, so that `close()` sees it.
             leased += 1
-            return connection
+            if await connection.isUsable { return connection }
+            leased -= 1
         }
         lastBorrower += 1
         let id = lastBorrower
