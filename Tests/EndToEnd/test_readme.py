@@ -39,9 +39,9 @@ def curl_lines():
 
 
 def test_the_five_curl_lines_work_as_written(service, workplace):
-    script = "set -euo pipefail\n" + "\n".join(curl_lines()).replace("localhost:8080", f"127.0.0.1:{service.port}")
+    script = "set -euxo pipefail\n" + "\n".join(curl_lines()).replace("localhost:8080", f"127.0.0.1:{service.port}")
     done = subprocess.run(["bash", "-c", script], cwd=workplace, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr, service.log_tail())
     first, _, rest = done.stdout.partition("\n}\n")
     status = json.loads(first + "\n}")
     assert status["status"] == "completed" and status["outcome"] == "ok", status
