@@ -74,6 +74,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Examples/HelloServer", swiftSettings: strict),
+        .executableTarget(
+            name: "ConformanceServer",
+            dependencies: [
+                "HTTPCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Examples/ConformanceServer", swiftSettings: strict),
         .testTarget(
             name: "HTTPCoreTests",
             dependencies: [

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Glibc
+import HTTPCore
+import Logging
+import UnixSignals
+
+/// `swift run -c release ConformanceServer --port 8080`: what conformance suites score. Ends with exit code 0 on SIGTERM
+/// or SIGINT, once what is in flight is answered.
+@main
+struct ConformanceServer: AsyncParsableCommand {
+    @Option(help: "Port on 127.0.0.1; 0 lets the system choose.")
+    var port = 8080
+    @Option(help: "Longest request body, bytes.")
+    var maxBody = ServerLimits().maxBodyBytes
+    @Option(help: "From a request's first byte to the end of its head, seconds.")
+    var headerTimeout = 10.0
+    @Option(help: "In which a request body must make progress, seconds.")
+    var bodyTimeout = 20.0
+    @Option(help: "Between two requests of a connection, seconds.")
+    var idleTimeout = 75.0
+    @Option(help: "In which a client must take some of its answer, seconds.")
+    var writeTimeout = 30.0
+
+    func validate() throws {
+        guard maxBody >= 0 else { throw ValidationError("--max-body is less than 0.") }
+        let timeouts = [headerTimeout, bodyTimeout, idleTimeout, writeTimeout]
+        guard timeouts.allSatisfy({ $0 > 0 && $0 < 1e9 }) else {
+            throw ValidationError("A time-out is more than 0 and less than a billion seconds.")
+        }
+    }
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let loop = try EventLoop(name: "http")
+        let server = Server(
+            loop: loop, limits: limits, logger: Logger(label: "conformance"),
+            responder: Routes.make(maxBodyBytes: maxBody))
+        let port = try await server.start(host: "127.0.0.1", port: port)
+        print("http://127.0.0.1:\(port)/")
+        // Whoever waits for this line may read it through a pipe.
+        fflush(nil)
+        for await _ in signals { break }
+        await server.shutdown()
+        loop.stop()
+    }
+
+    private var limits: ServerLimits {
+        var limits = ServerLimits()
+        limits.maxBodyBytes = maxBody
+        limits.headerTimeout = .seconds(headerTimeout)
+        limits.bodyTimeout = .seconds(bodyTimeout)
+        limits.idleTimeout = .seconds(idleTimeout)
+        limits.writeTimeout = .seconds(writeTimeout)
+        return limits
+    }
+}
