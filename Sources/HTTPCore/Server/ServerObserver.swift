@@ -1,0 +1,60 @@
+public import HTTPTypes
+
+/// Is told what a server does, for logs and metrics. Calls come on the loop's thread: they must be quick and never block.
+public protocol ServerObserver: Sendable {
+    func connectionOpened()
+    func connectionClosed()
+    /// The last byte of an answer was handed to the kernel's or the connection's queue, or the answer was cut off.
+    func requestEnded(_ summary: RequestSummary)
+    /// A client was turned away, or left, for a limit's or a time-out's sake, or for what it sent.
+    func refused(_ cause: RefusalCause)
+}
+
+/// One request, from the end of its head to the end of its answer.
+public struct RequestSummary: Sendable {
+    /// `nil` for what was no request.
+    public var method: HTTPRequest.Method?
+    /// The pattern of the route that answered, such as `/v1/jobs/{id}`; `nil` where none did.
+    public var route: String?
+    /// As sent, without the query: that may hold secrets. Empty for what was no request.
+    public var path: String
+    public var status: Int
+    /// False when the connection ended before the answer's last byte was handed over.
+    public var isComplete: Bool
+    /// Of the body, decoded, as far as it was read.
+    public var requestBodyBytes: Int
+    /// Of the answer, head, framing and content.
+    public var responseBytes: Int
+    public var duration: Duration
+    public var id: String
+    public var remoteAddress: String?
+}
+
+/// Why a client was turned away or cut off. The raw values are label values of metrics.
+public enum RefusalCause: String, CaseIterable, Sendable {
+    /// 400: not HTTP/1.1, or ambiguous.
+    case malformed
+    /// 408: the head did not come in time.
+    case headerTimeout = "header_timeout"
+    /// 408: the body did not come in time.
+    case bodyTimeout = "body_timeout"
+    /// 413, 414, 431.
+    case bodyTooLarge = "body_too_large"
+    case requestLineTooLong = "request_line_too_long"
+    case fieldsTooLarge = "fields_too_large"
+    /// 417.
+    case unknownExpectation = "unknown_expectation"
+    /// 501, 505.
+    case notImplemented = "not_implemented"
+    case version
+    /// Nothing came between two requests.
+    case idleTimeout = "idle_timeout"
+    /// The client did not take its answer.
+    case writeTimeout = "write_timeout"
+    /// The client left before its answer was complete.
+    case clientLeft = "client_left"
+    /// One address has as many connections as it may.
+    case tooManyConnections = "too_many_connections"
+    /// Out of descriptors or memory.
+    case acceptFailure = "accept_failure"
+}
