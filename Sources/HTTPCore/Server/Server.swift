@@ -23,10 +23,12 @@ public actor Server {
     /// `errorResponse` makes the answer to every `HTTPError`, whether a handler threw it or the server found it.
     public init(
         loop: EventLoop, limits: ServerLimits = ServerLimits(), logger: Logger, responder: any Responder,
+        observer: (any ServerObserver)? = nil,
         errorResponse: @escaping @Sendable (HTTPError, _ requestID: String) -> Response = Server.plainText
     ) {
         context = ServerContext(
-            loop: loop, limits: limits, logger: logger, responder: responder, errorResponse: errorResponse)
+            loop: loop, limits: limits, logger: logger, responder: responder, observer: observer,
+            errorResponse: errorResponse)
     }
 
     /// The default error answer: the reason as a line of text.
@@ -109,7 +111,7 @@ public actor Server {
 
     /// Out of descriptors or memory: nobody listens for a while, so that the loop does not spin. Clients wait in the backlog.
     private func backOff(_ error: SystemError) {
-        context.counters.acceptFailures += 1
+        context.note(.acceptFailure)
         context.logger.warning("accept failed", metadata: ["error": "\(error)"])
         setAccepting(false)
         context.loop.schedule(after: context.limits.acceptBackOff) {
