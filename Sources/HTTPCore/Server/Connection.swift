@@ -70,13 +70,14 @@ actor Connection {
         parser = RequestParser(limits: context.wireLimits)
     }
 
-    /// Begins; throws when the descriptor cannot be watched.
-    func start() throws {
+    /// Begins, with a `refusal` instead of a first request if there is one; throws when the descriptor cannot be watched.
+    func start(refusal: HTTPError? = nil) throws {
         registration = try context.loop.register(descriptor, [.readable, .edge]) { [unowned self] readiness in
             assumeIsolated { $0.ready(readiness) }
         }
         armTimer()
         context.observer?.connectionOpened()
+        if let refusal { handOver(.refusal(refusal, .tooManyConnections, requestID: nil)) }
     }
 
     private func run(_ first: Arrival) async {

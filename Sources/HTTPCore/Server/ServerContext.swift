@@ -64,4 +64,6 @@ public struct ServerCounters: Hashable, Sendable {
     public var refusals: [Int: Int] = [:]
     /// Clients turned away or cut off, by cause.
     public var causes: [RefusalCause: Int] = [:]
+    /// Idle connections closed to make room for new ones.
+    public var shedConnections = 0
 }
