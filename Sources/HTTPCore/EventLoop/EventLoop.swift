@@ -172,6 +172,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
                 if shared.jobs.isEmpty && !shared.stopping { shared.asleep = true } else { timeout = 0 }
             }
         }
+        // What was read before the sleep is past when its events come.
+        cachedNow = nil
         poller.wait(timeoutMilliseconds: timeout) { event in
             let descriptor = Int(UInt32(truncatingIfNeeded: event.token))
             guard descriptor < registrations.count,
