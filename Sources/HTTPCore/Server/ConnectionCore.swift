@@ -7,9 +7,13 @@ import HTTPTypes
 struct ConnectionCore {
     /// How far it came with what has arrived.
     enum Step {
-        /// No complete head is left.
-        case incomplete
-        /// Others, or the client, have to have their turn first.
+        /// No complete head is left; by `deadline` somebody has to look.
+        case incomplete(deadline: LoopTime?)
+        /// Nothing of a next request has come, and none is to come any more.
+        case idle
+        /// The client has to take some of its answers first.
+        case blocked
+        /// Others have to have their turn first.
         case pause
         /// A request whose answer may have to be waited for.
         case request(RequestHead, Handler)
@@ -23,6 +27,11 @@ struct ConnectionCore {
         case bytes(Int)
         case nothing
         case end
+    }
+
+    struct Progress {
+        var step: Step
+        var flush: Flush
     }
 
     private enum Head {
@@ -48,6 +57,8 @@ struct ConnectionCore {
 
     // Writing: see ConnectionCoreWriting.
     var output = OutputQueue()
+    /// The kernel took no more, and has not told yet that it does again.
+    var isBlocked = false
 
     /// Of the last request, so that a body or a writer that outlives it is told from the next one's.
     var exchangeNumber: UInt64 = 0
@@ -63,9 +74,34 @@ struct ConnectionCore {
     /// Pipelined requests answered before others get their turn.
     private static let maxHeadsInARow = 256
 
-    /// Answers the requests that have arrived, as long as each can be answered at once. The answers lie in the shared
-    /// writer: ``flush(_:)`` comes next.
-    mutating func takeRequests(_ context: ServerContext, from remoteAddress: String?) -> Step {
+    /// Takes note of an event; false when it comes too late.
+    mutating func note(_ readiness: Readiness) -> Bool {
+        if readiness.contains(.readable) { inputIsReady = true }
+        if readiness.contains(.closed) { clientHasEnded = true }
+        return !state.isClosed
+    }
+
+    /// Answers the requests that have arrived, as long as each can be answered at once, and sends the answers.
+    mutating func proceed(_ context: ServerContext, from remoteAddress: String?) -> Progress {
+        // A client that does not read its answers gets no more of them made.
+        guard !state.isClosed, output.count <= Self.maxQueuedBytes else {
+            return Progress(step: state.isClosed ? .end : .blocked, flush: .done)
+        }
+        var step = takeRequests(context, from: remoteAddress)
+        let flush = flush(context)
+        switch step {
+        case .incomplete:
+            state.awaitHead(hasBegun: parser.hasBegun, now: context.loop.now)
+            let isOver = state.isDraining && state.phase == .idle && output.isEmpty
+            step = isOver ? .idle : .incomplete(deadline: state.nextDeadline)
+        case .pause where isBlocked: step = .blocked
+        default: break
+        }
+        return Progress(step: step, flush: flush)
+    }
+
+    /// The answers lie in the shared writer afterwards.
+    private mutating func takeRequests(_ context: ServerContext, from remoteAddress: String?) -> Step {
         assert(context.writer.count == 0, "another connection's bytes")
         if state.isDraining { inputIsReady = true }
         var head = RequestHead()
@@ -73,7 +109,7 @@ struct ConnectionCore {
             do throws(HTTPError) {
                 switch try nextHead(context, into: &head) {
                 case .complete: break
-                case .incomplete: return .incomplete
+                case .incomplete: return .incomplete(deadline: nil)
                 case .end: return .end
                 }
             } catch {

@@ -1,5 +1,5 @@
 import Glibc
-import HTTPCore
+@testable import HTTPCore
 import Synchronization
 import Testing
 
