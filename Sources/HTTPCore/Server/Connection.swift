@@ -10,16 +10,6 @@ actor Connection {
     /// Stored, since the runtime asks for it at every suspension.
     nonisolated let unownedExecutor: UnownedSerialExecutor
 
-    /// What the connection's task is for.
-    enum Arrival {
-        /// A request whose answer may have to be waited for.
-        case request(RequestHead, Handler)
-        /// What is no request: one answer, then the end.
-        case refusal(HTTPError, RefusalCause, requestID: String?)
-        /// The last answer is queued, or nobody is owed one.
-        case end
-    }
-
     nonisolated let context: ServerContext
     let remoteAddress: String?
     var core: ConnectionCore
@@ -31,7 +21,7 @@ actor Connection {
     /// The task works; else a callback takes what arrives next.
     var taskIsBusy = false
     /// The next thing for the task to do.
-    var arrivalWaiter: UnsafeContinuation<Arrival, Never>?
+    var workWaiter: UnsafeContinuation<ConnectionCore.Work, Never>?
     /// A callback that goes on with what has arrived is queued.
     private var advanceIsScheduled = false
 
@@ -48,7 +38,7 @@ actor Connection {
         self.context = context
         unownedExecutor = context.loop.asUnownedSerialExecutor()
         self.remoteAddress = remoteAddress
-        core = ConnectionCore(context: context, descriptor: descriptor)
+        core = ConnectionCore(context: context, descriptor: descriptor, remoteAddress: remoteAddress)
     }
 
     /// Begins, with a `refusal` instead of a first request if there is one; throws when the descriptor cannot be watched.
@@ -65,12 +55,12 @@ actor Connection {
 
     /// Goes on with what has arrived, unless the task is at work, which does so afterwards.
     func advance() {
-        if !taskIsBusy, let arrival = takeArrival() { handOver(arrival) }
+        if !taskIsBusy, let work = takeWork() { handOver(work) }
     }
 
     /// Answers what can be answered at once; returns what the task is needed for.
-    func takeArrival() -> Arrival? {
-        let progress = core.proceed(context, from: remoteAddress)
+    func takeWork() -> ConnectionCore.Work? {
+        let progress = core.proceed(context)
         if progress.flush != .done {
             act(on: progress.flush)
             if core.state.isClosed { return .end }
@@ -80,9 +70,7 @@ actor Connection {
         case .idle: end()
         case .blocked: break
         case .pause: scheduleAdvance()
-        case .request(let head, let handler): return .request(head, handler)
-        case .refusal(let error): return .refusal(error, RefusalCause(error), requestID: core.refusedID)
-        case .end: return .end
+        case .work(let work): return work
         }
         return nil
     }
@@ -194,8 +182,8 @@ actor Connection {
     }
 
     private func resumeWaiters() {
-        if let waiter = arrivalWaiter {
-            arrivalWaiter = nil
+        if let waiter = workWaiter {
+            workWaiter = nil
             waiter.resume(returning: .end)
         }
         resumeBodyWaiter()

@@ -15,10 +15,15 @@ struct ConnectionCore {
         case blocked
         /// Others have to have their turn first.
         case pause
+        case work(Work)
+    }
+
+    /// What the connection's task is for.
+    enum Work {
         /// A request whose answer may have to be waited for.
         case request(RequestHead, Handler)
-        /// What is no request.
-        case refusal(HTTPError)
+        /// What is no request: one answer, then the end.
+        case refusal(HTTPError, RefusalCause, requestID: String?)
         /// The client has ended its side, or the last answer is written.
         case end
     }
@@ -39,6 +44,7 @@ struct ConnectionCore {
     }
 
     let descriptor: Int32
+    private let remoteAddress: String?
     var state: ConnectionState
 
     // Reading.
@@ -53,7 +59,7 @@ struct ConnectionCore {
     /// Everything that the client has sent was read.
     private(set) var inputHasEnded = false
     /// The client's id of a head that was refused.
-    private(set) var refusedID: String?
+    private var refusedID: String?
 
     // Writing: see ConnectionCoreWriting.
     var output = OutputQueue()
@@ -63,8 +69,9 @@ struct ConnectionCore {
     /// Of the last request, so that a body or a writer that outlives it is told from the next one's.
     var exchangeNumber: UInt64 = 0
 
-    init(context: ServerContext, descriptor: Int32) {
+    init(context: ServerContext, descriptor: Int32, remoteAddress: String?) {
         self.descriptor = descriptor
+        self.remoteAddress = remoteAddress
         state = ConnectionState(context.bounds, now: context.loop.now)
         parser = RequestParser(limits: context.wireLimits)
     }
@@ -82,12 +89,12 @@ struct ConnectionCore {
     }
 
     /// Answers the requests that have arrived, as long as each can be answered at once, and sends the answers.
-    mutating func proceed(_ context: ServerContext, from remoteAddress: String?) -> Progress {
+    mutating func proceed(_ context: ServerContext) -> Progress {
         // A client that does not read its answers gets no more of them made.
         guard !state.isClosed, output.count <= Self.maxQueuedBytes else {
-            return Progress(step: state.isClosed ? .end : .blocked, flush: .done)
+            return Progress(step: state.isClosed ? .work(.end) : .blocked, flush: .done)
         }
-        var step = takeRequests(context, from: remoteAddress)
+        var step = takeRequests(context)
         let flush = flush(context)
         switch step {
         case .incomplete:
@@ -101,7 +108,7 @@ struct ConnectionCore {
     }
 
     /// The answers lie in the shared writer afterwards.
-    private mutating func takeRequests(_ context: ServerContext, from remoteAddress: String?) -> Step {
+    private mutating func takeRequests(_ context: ServerContext) -> Step {
         assert(context.writer.count == 0, "another connection's bytes")
         if state.isDraining { inputIsReady = true }
         var head = RequestHead()
@@ -110,15 +117,13 @@ struct ConnectionCore {
                 switch try nextHead(context, into: &head) {
                 case .complete: break
                 case .incomplete: return .incomplete(deadline: nil)
-                case .end: return .end
+                case .end: return .work(.end)
                 }
             } catch {
-                return .refusal(error)
+                return .work(.refusal(error, RefusalCause(error), requestID: refusedID))
             }
-            head.request.remoteAddress = remoteAddress
-            if head.request.id.isEmpty { head.request.id = RequestID.generate() }
-            if let step = answer(&head, context) { return step }
-            if state.isLastAnswer { return .end }
+            if let work = answer(&head, context) { return .work(work) }
+            if state.isLastAnswer { return .work(.end) }
             if context.writer.count > Self.maxQueuedBytes || !output.isEmpty { return .pause }
         }
         return .pause
@@ -126,7 +131,7 @@ struct ConnectionCore {
 
     /// Answers a request that no task is needed for: its handler is immediate, its answer in memory, and it has no
     /// body. Returns any other one.
-    private mutating func answer(_ head: inout RequestHead, _ context: ServerContext) -> Step? {
+    private mutating func answer(_ head: inout RequestHead, _ context: ServerContext) -> Work? {
         context.counters.requests += 1
         state.beginRequest(keepsAlive: head.keepsAlive)
         exchangeNumber += 1
@@ -215,7 +220,7 @@ struct ConnectionCore {
     private mutating func understand(
         _ span: Span<UInt8>, into head: inout RequestHead
     ) throws(HTTPError) {
-        var reader = RequestReader()
+        var reader = RequestReader(remoteAddress: remoteAddress)
         do throws(HTTPError) {
             try reader.read(parser, span, into: &head)
             parser.reset()
