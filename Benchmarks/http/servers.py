@@ -62,10 +62,9 @@ def spawn(command, core=None, precedence=False, **options):
 class Server:
     """A server that was started and listens; a context manager that stops it."""
 
-    def __init__(self, command, port, directory=None, **placement):
+    def __init__(self, command, port, directory=None, environment=None, **placement):
         self.port, self.directory = port, directory
-        quiet = {**os.environ, "LOG_LEVEL": "error"}  # hummingbird's
-        self.process = spawn(command, stdout=subprocess.DEVNULL, env=quiet, **placement)
+        self.process = spawn(command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})}, **placement)
         deadline = time.monotonic() + START_SECONDS
         while not self._is_listening():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -110,10 +109,10 @@ def process_cpu_seconds(pid):
     return (int(utime) + int(stime)) / os.sysconf("SC_CLK_TCK")
 
 
-def hello(binary, tool=(), **placement):
+def hello(binary, tool=(), **options):
     """Our server; `tool` is what runs it, valgrind for one."""
     port = free_port()
-    return Server([*tool, binary, port], port, **placement)
+    return Server([*tool, binary, port], port, **options)
 
 
 def nginx(**placement):
@@ -133,7 +132,8 @@ def build_hummingbird():
     return HUMMINGBIRD_BUILD / "release/HummingbirdHello"
 
 
-def hummingbird(binary=None, **placement):
-    """Builds it when there is no `binary`."""
+def hummingbird(executor, binary=None, **placement):
+    """`executor` is "loop" or "pool", see its source; builds it when there is no `binary`."""
     port = free_port()
-    return Server([binary or build_hummingbird(), port], port, **placement)
+    command = [binary or build_hummingbird(), port, executor]
+    return Server(command, port, environment={"LOG_LEVEL": "error"}, **placement)
