@@ -122,7 +122,7 @@ class GoodClient:
         """`(p99 in ms, answers, failures)` so far; the client ends."""
         output, _ = self.process.communicate(timeout=30)
         told = json.loads(output)
-        assert len(told["milliseconds"]) >= 100, told["failures"]
+        assert len(told["milliseconds"]) >= 100, ("too few answers", len(told["milliseconds"]), told["failures"])
         return statistics.quantiles(told["milliseconds"], n=100)[98], len(told["milliseconds"]), told["failures"]
 
 
