@@ -77,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "ConformanceServer",
             dependencies: [
-                "HTTPCore",
+                "HTTPCore", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

@@ -46,7 +46,7 @@ extension Connection {
             throw error
         }
         exchange?.bodyBytes += piece.count
-        if exchange?.body.isComplete == true { noteClientEnd() }
+        if core.clientHasEnded { core.state.progressAfterClientEnd(now: context.loop.now) }
         return piece.isEmpty ? nil : piece
     }
 

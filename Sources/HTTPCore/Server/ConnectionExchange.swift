@@ -151,6 +151,7 @@ extension Connection {
         let framing = try beginPiece(bytes.count)
         append(bytes, framing)
         flush()
+        if core.clientHasEnded { core.state.progressAfterClientEnd(now: context.loop.now) }
         bytesInARow += bytes.count
         if bytesInARow > Self.maxStreamedInARow {
             bytesInARow = 0
