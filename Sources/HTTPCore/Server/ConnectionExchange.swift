@@ -80,7 +80,7 @@ extension Connection {
         exchangeNumber += 1
         begin(
             Exchange(
-                request: nil, id: requestID ?? RequestID.generate(), minorVersion: 1,
+                request: nil, id: requestID, isHead: parser.isHead, minorVersion: parser.minorVersion,
                 body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false,
                 start: context.loop.now, outputStart: output.appended))
         await answerFailure(error)

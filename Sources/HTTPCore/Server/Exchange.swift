@@ -14,6 +14,7 @@ final class Exchange {
     /// `nil` for what was no request.
     let request: Request?
     let requestID: String
+    let isHead: Bool
     let minorVersion: Int
     let start: ContinuousClock.Instant
     /// Where in all of the connection's output the answer begins.
@@ -29,19 +30,19 @@ final class Exchange {
     var isCutOff = false
 
     init(
-        request: Request?, id: String? = nil, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool,
+        request: Request?, id: String? = nil, isHead: Bool = false, minorVersion: Int, body: BodyDecoder,
+        awaitsContinue: Bool,
         start: ContinuousClock.Instant, outputStart: Int
     ) {
         self.request = request
         requestID = id ?? request?.id ?? RequestID.generate()
+        self.isHead = isHead || request?.method == .head
         self.minorVersion = minorVersion
         self.body = body
         self.awaitsContinue = awaitsContinue
         self.start = start
         self.outputStart = outputStart
     }
-
-    var isHead: Bool { request?.method == .head }
 
     func summary(remoteAddress: String?, responseBytes: Int, duration: Duration) -> RequestSummary {
         RequestSummary(
