@@ -7,22 +7,24 @@ struct RequestReader {
     private var host: Range<Int>?
     private var connectionCloses = false
     private var connectionKeepsAlive = false
-    private var expectation: Range<Int>?
+    private var hasContentType = false
+    private var expectsContinue = false
+    private var expectsMore = false
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
     /// Understands the head that `parser` found in `bytes`.
     mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
         for field in parser.fields { try note(field, bytes) }
-        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         try checkHost(bytes, minorVersion: parser.minorVersion)
+        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         let framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
         return RequestHead(
             method: Self.method(bytes, parser.method), path: target.path, query: target.query,
             fieldSection: Self.section(parser, bytes, authority: target.authority),
             minorVersion: parser.minorVersion, framing: framing,
             keepsAlive: !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive),
-            expectsContinue: try expectsContinue(bytes, framing, minorVersion: parser.minorVersion),
+            expectsContinue: try waitsForContinue(framing, minorVersion: parser.minorVersion),
             requestID: requestID)
     }
 
@@ -33,19 +35,25 @@ struct RequestReader {
             guard host == nil else { throw .malformed("There are two Host fields.") }
             host = field.value
         case 6 where bytes.matches(field.name, caseInsensitively: "expect"):
-            guard expectation == nil else { throw HTTPError(.expectationFailed) }
-            expectation = field.value
+            noteExpectations(field.value, bytes)
         case 10 where bytes.matches(field.name, caseInsensitively: "connection"):
             noteConnection(field.value, bytes)
         case 12 where bytes.matches(field.name, caseInsensitively: "x-request-id"):
             let id = bytes.text(field.value)
             if RequestID.isSane(id) { requestID = id }
+        case 12 where bytes.matches(field.name, caseInsensitively: "content-type"):
+            guard !hasContentType else { throw .malformed("There are two Content-Type fields.") }
+            hasContentType = true
         case 14 where bytes.matches(field.name, caseInsensitively: "content-length"):
             guard contentLength == nil else { throw .malformed("Content-Length is repeated.") }
             contentLength = try Self.length(field.value, bytes)
         case 17 where bytes.matches(field.name, caseInsensitively: "transfer-encoding"):
             guard transferEncoding == nil else { throw .malformed("Transfer-Encoding is repeated.") }
             transferEncoding = field.value
+        // Names that a gateway of the CGI kind takes for those of the framing.
+        case 14 where bytes.matches(field.name, caseInsensitively: "content_length"),
+            17 where bytes.matches(field.name, caseInsensitively: "transfer_encoding"):
+            throw .malformed("A field looks like one that frames the message.")
         default: break
         }
     }
@@ -55,6 +63,17 @@ struct RequestReader {
         for option in bytes.listElements(value) {
             if bytes.matches(option, caseInsensitively: "close") { connectionCloses = true }
             if bytes.matches(option, caseInsensitively: "keep-alive") { connectionKeepsAlive = true }
+        }
+    }
+
+    /// A list as well (RFC 9110, section 10.1.1).
+    private mutating func noteExpectations(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+        for expectation in bytes.listElements(value) where !expectation.isEmpty {
+            if bytes.matches(expectation, caseInsensitively: "100-continue") {
+                expectsContinue = true
+            } else {
+                expectsMore = true
+            }
         }
     }
 
@@ -116,15 +135,10 @@ struct RequestReader {
         throw HTTPError(.notImplemented, "The only transfer coding is chunked.")
     }
 
-    private func expectsContinue(
-        _ bytes: Span<UInt8>, _ framing: BodyFraming, minorVersion: Int
-    ) throws(HTTPError) -> Bool {
-        guard let expectation else { return false }
-        guard bytes.matches(expectation, caseInsensitively: "100-continue") else {
-            throw HTTPError(.expectationFailed, "The only expectation is 100-continue.")
-        }
+    private func waitsForContinue(_ framing: BodyFraming, minorVersion: Int) throws(HTTPError) -> Bool {
+        if expectsMore { throw HTTPError(.expectationFailed, "The only expectation is 100-continue.") }
         // An HTTP/1.0 client does not know interim answers (RFC 9110, section 10.1.1).
-        return minorVersion == 1 && framing != .none
+        return expectsContinue && minorVersion == 1 && framing != .none
     }
 
     // MARK: Text
@@ -133,7 +147,7 @@ struct RequestReader {
     private static func section(
         _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
     ) -> FieldSection {
-        if parser.section.isEmpty { return .empty }
+        if parser.section.isEmpty, authority == nil { return .empty }
         let section = FieldSection(
             lines: bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
         guard let authority else { return section }
