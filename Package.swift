@@ -90,7 +90,7 @@ let package = Package(
                 "HTTPCore", "CLinux", "EchoServer", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict),
+            exclude: ["Wire/Corpus"], swiftSettings: strict),
         .testTarget(
             name: "ScrapeServiceTests",
             dependencies: [

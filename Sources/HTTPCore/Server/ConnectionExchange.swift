@@ -30,7 +30,8 @@ extension Connection {
         core.exchangeNumber += 1
         begin(
             Exchange(
-                request: nil, id: requestID ?? RequestID.generate(), minorVersion: 1,
+                request: nil, id: requestID, isHead: core.parser.isHead,
+                minorVersion: core.parser.minorVersion,
                 body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false,
                 start: context.loop.now, outputStart: core.output.appended))
         await answerFailure(error)

@@ -1,6 +1,6 @@
 /// Every bound and time-out of a server. Sizes are in bytes; a request beyond one gets the status named with it.
 public struct ServerLimits: Hashable, Sendable {
-    /// Request line without its CRLF, 414 (a method that long: 501). 8 KiB: RFC 9112, section 3 asks for 8000 octets.
+    /// Request line without its CRLF, 414 (a method that long: 400). 8 KiB: RFC 9112, section 3 asks for 8000 octets.
     public var maxRequestLineBytes = 8192
     /// One field line, 431. 8 KiB: what nginx takes, room for large cookies and tokens.
     public var maxFieldBytes = 8192

@@ -125,6 +125,19 @@ import Testing
         await test.stop()
     }
 
+    @Test("205 has no content, and says so with a length of 0")
+    func resetContent() async throws {
+        let test = try await TestServer { _ in Response(status: .resetContent, body: .bytes([1, 2, 3])) }
+        let client = try await test.connect()
+        for _ in 0..<2 {
+            let answer = try await client.get()
+            #expect(answer.status == 205)
+            #expect(answer["content-length"] == "0")
+        }
+        await client.close()
+        await test.stop()
+    }
+
     @Test(
         "the connection ends when the client says so, and when HTTP/1.0 does not say otherwise",
         arguments: [
