@@ -35,6 +35,8 @@ def unpack(path, directory):
 def pack(directory, path):
     inputs = {file.read_bytes() for file in pathlib.Path(directory).iterdir() if file.is_file()}
     kept = sorted((data for data in inputs if len(data) <= MAX_BYTES), key=lambda data: (len(data), data))
+    if not kept:
+        sys.exit(f"corpus.py: {directory} has no inputs")
     pathlib.Path(path).write_text("".join(escape(data) + "\n" for data in kept), "ascii")
     print(f"{path}: {len(kept)} inputs, {sum(map(len, kept))} bytes")
 

@@ -20,12 +20,12 @@ import corpus
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+LONG_LENGTH = rb"(?s).*:[ \t]*0\d{20,}"
+
 # We refuse what h11 accepts: our reason, and why we are stricter.
 STRICTER = [
-    (r"Too many blank lines|bare LF|A CR without LF", "RFC 9112, 2.2: a lone CR or LF ends no line of ours; h11 takes LF for CRLF"),
-    (r"The method is not a token", "RFC 9112, 2.2: a lone LF before the request line is not skipped"),
+    (r"A CR without LF", "RFC 9112, 2.2: a lone CR is refused; h11 takes it inside values"),
     (r"There is no such method", "a bound on the method's length, 501; h11 has none"),
-    (r"The request line may have", "a bound on the request line, 414; h11 has one for the whole head"),
     (r"may have at most \d+ (bytes|fields)", "named limits, 413 and 431; h11 has 16 KiB for any one event"),
     (r"The request target has a byte", "RFC 9112, 3.2: h11 takes # and every byte above ASCII in a target"),
     (r"The request target has no form", "RFC 9112, 3.2: h11 does not look at a target's form"),
@@ -41,7 +41,6 @@ STRICTER = [
     (r"Host is missing", "RFC 9112, 3.2: versions 1.2 to 1.9 are read as 1.1; h11 asks only 1.1 for Host"),
     (r"Content-Length is repeated", "RFC 9112, 6.3: equal lengths may be refused; h11 folds them into one"),
     (r"Content-Length is not a number", "RFC 9112, 6.3: a list of equal lengths may be refused; h11 folds it into one"),
-    (r"Content-Length is too large", "a length beyond 63 bits; h11 takes 20 digits"),
     (r"Content-Length beside Transfer-Encoding", "RFC 9112, 6.1: may be refused; h11 ignores the length"),
     (r"HTTP/1.0 has no Transfer-Encoding", "RFC 9112, 6.1: faulty framing in HTTP/1.0; h11 reads it as chunked"),
     (r"100-continue|Expectation Failed", "RFC 9110, 10.1.1: an unknown expectation is 417; h11 ignores it"),
@@ -54,12 +53,13 @@ STRICTER = [
 # We accept what h11 refuses: h11's reason, what the input must look like, and why we may.
 LOOSER = [
     (r"no request line received|illegal request line", rb"(\r\n)+[^\r\n]", "RFC 9112, 2.2: a server SHOULD skip blank lines before a request"),
-    (r"bad Content-Length", rb"0{2,}\d*\s*\r\n", "RFC 9110, 8.6: 1*DIGIT; leading zeros may make it longer than 20 digits"),
+    (r"bad Content-Length", LONG_LENGTH, "RFC 9110, 8.6: 1*DIGIT; leading zeros may make it longer than 20 digits"),
     (r".*", rb"(?s).*\r\n0+(;[^\r\n]*)?\r\n.*(?i:content-length|transfer-encoding):", "RFC 9110, 6.5.1: we drop trailer fields, framing fields too; h11 refuses those it cannot read"),
 ]
 
 # We wait where h11 refuses.
 LATER = [
+    (r"bad Content-Length", LONG_LENGTH, "RFC 9110, 8.6: 1*DIGIT; leading zeros may make it longer than 20 digits"),
     (r"illegal request line|no request line received", rb"(\r\n)*\r?$|(\r\n)+", "RFC 9112, 2.2: only blank lines so far; they may stand before a request"),
 ]
 
@@ -190,6 +190,22 @@ def compare_end(rest, end, kinds):
     return None
 
 
+# Requests in order: half of the mutations begin with one, since most of the corpus is faulty already.
+GOOD = [
+    b"GET /a%20b?c=d HTTP/1.1\r\nHost: example.com:80\r\nAccept: */*\r\n\r\n",
+    b"HEAD / HTTP/1.1\r\nHost: [::1]:8080\r\nConnection: keep-alive, x\r\n\r\n",
+    b"GET http://example.com/a?b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\nA:\r\nB: \t c d\t \r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nab",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 005\r\n\r\nhello",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0000000000000000000003\r\n\r\nabc",
+    b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\nhello\r\nworld",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n0a;x=\"y\"\r\n0123456789\r\n1\r\n\n\r\n00\r\nT: u\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+]
+
 WORDS = [
     b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\0", b"\t", b" ", b"\x0b", b"\x7f", b"\xff", b":", b";", b",", b"#", b"?", b"*",
     b"Host: a\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n",
@@ -202,8 +218,8 @@ def mutations(seeds, count, seed):
     """`count` inputs that `seed` alone determines."""
     chosen = random.Random(seed)
     for _ in range(count):
-        data = bytearray(chosen.choice(seeds))
-        for _ in range(chosen.choice((1, 1, 1, 2, 4))):
+        data = bytearray(chosen.choice(chosen.choice((GOOD, seeds))))
+        for _ in range(chosen.choice((1, 1, 2, 4))):
             at = chosen.randint(0, len(data))
             end = min(len(data), at + chosen.randint(1, 8))
             kind = chosen.randrange(7)
@@ -231,7 +247,7 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     arguments = options.parse_args()
 
-    seeds = corpus.load(HERE / "Corpus/request.txt")
+    seeds = GOOD + corpus.load(HERE / "Corpus/request.txt")
     # A chunked body is a request's.
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     seeds += [head + body for body in corpus.load(HERE / "Corpus/chunked.txt")]

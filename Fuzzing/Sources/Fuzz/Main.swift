@@ -5,10 +5,18 @@ import Glibc
 /// `Fuzz outcomes` says what comes of each input on stdin, see `Outcomes`.
 @main
 enum Fuzz {
+    /// libFuzzer starts this program again for a merge, without the target's name.
+    private static let targetVariable = "FUZZ_TARGET"
+
     static func main() {
-        switch CommandLine.arguments.dropFirst().first {
-        case "request": search { Fuzz.check($0, $1, .request) }
-        case "chunked": search { Fuzz.check($0, $1, .chunkedBody) }
+        var arguments = CommandLine.arguments
+        if let name = arguments.dropFirst().first, ["request", "chunked", "outcomes"].contains(name) {
+            setenv(targetVariable, name, 1)
+            arguments.remove(at: 1)
+        }
+        switch getenv(targetVariable).map({ String(cString: $0) }) {
+        case "request": search(arguments) { Fuzz.check($0, $1, .request) }
+        case "chunked": search(arguments) { Fuzz.check($0, $1, .chunkedBody) }
         case "outcomes": Outcomes.answerAll()
         default:
             print("usage: Fuzz request|chunked [libFuzzer's arguments], or Fuzz outcomes <INPUTS")
@@ -16,12 +24,13 @@ enum Fuzz {
         }
     }
 
-    /// Runs libFuzzer, which ends the process. It sees the arguments without the target's name.
-    private static func search(_ target: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32) {
-        var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]
-        arguments.remove(at: 1)
-        var count = Int32(arguments.count - 1)
-        arguments.withUnsafeMutableBufferPointer { buffer in
+    /// Runs libFuzzer, which ends the process.
+    private static func search(
+        _ arguments: [String], _ target: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
+    ) {
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        var count = Int32(arguments.count)
+        pointers.withUnsafeMutableBufferPointer { buffer in
             var base = buffer.baseAddress
             exit(LLVMFuzzerRunDriver(&count, &base, target))
         }

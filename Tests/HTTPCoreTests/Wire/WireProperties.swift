@@ -18,6 +18,7 @@ struct WireProperties {
     static func violation(_ bytes: [UInt8], _ start: WireRun.Start) -> String? {
         let properties = WireProperties(bytes, start)
         return properties.splitting() ?? properties.goingOn() ?? properties.limiting()
+            ?? properties.forgetting()
             ?? properties.whole.messages.lazy.compactMap { properties.message($0) }.first
     }
 
@@ -60,13 +61,24 @@ struct WireProperties {
         return "bytes behind it change a refusal"
     }
 
+    /// What came before changes nothing: what ends the connection does so alone as well, under narrow limits too.
+    private func forgetting() -> String? {
+        guard start == .request else { return nil }
+        for limits in [WireLimits(), Self.tightLimits] {
+            let outcome = WireRun.outcome(of: bytes, start, limits: limits).outcome
+            guard outcome.end != .closed, let end = outcome.messages.last?.end else { continue }
+            let alone = WireRun.outcome(of: Array(bytes[end...]), start, limits: limits).outcome
+            guard alone == WireOutcome(end: outcome.end) else { return "what came before changes the end" }
+        }
+        return nil
+    }
+
     /// Limits refuse, and change nothing else.
     private func limiting() -> String? {
         let limits = Self.tightLimits
         let tight = WireRun.outcome(of: bytes, start, limits: limits).outcome
         guard whole.messages.starts(with: tight.messages) else { return "limits change a message" }
-        for message in tight.messages
-        where !WireMeasure(bytes[message.start..<message.end], message).fits(limits) {
+        for message in tight.messages where !WireReference(message, in: bytes).fits(limits) {
             return "a limit does not hold"
         }
         if tight == whole { return nil }
@@ -79,6 +91,7 @@ struct WireProperties {
     /// What holds of each message that is understood.
     private func message(_ message: WireMessage) -> String? {
         guard message.body.count <= message.end - message.start else { return "a body longer than its bytes" }
+        guard WireReference(message, in: bytes).agrees else { return "it is not what its bytes say" }
         if let head = message.head {
             guard head.isClean else { return "a byte in the head that may not be there" }
         }
@@ -131,68 +144,5 @@ extension WireMessage.Head {
             !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A }
         }
         return target && parameters && clean && tokens
-    }
-}
-
-/// The sizes of an accepted message, measured by another way than the parser's.
-private struct WireMeasure {
-    private var blankLines = 0
-    private var requestLine = 0
-    private var longestField = 0
-    private var fieldSection = 0
-    private var fields = 0
-    private var extensions = 0
-    private var trailer = 0
-    private let body: Int
-    private var rest: ArraySlice<UInt8>
-
-    init(_ bytes: ArraySlice<UInt8>, _ message: WireMessage) {
-        body = message.body.count
-        rest = bytes
-        if message.head != nil { measureHead() }
-        if message.head.map({ $0.framing == .chunked }) ?? true { measureChunks() }
-    }
-
-    func fits(_ limits: WireLimits) -> Bool {
-        blankLines <= limits.maxLeadingBlankLines && requestLine <= limits.maxRequestLineBytes
-            && longestField <= limits.maxFieldBytes && fieldSection <= limits.maxFieldSectionBytes
-            && fields <= limits.maxFields && extensions <= limits.maxChunkExtensionBytes
-            && trailer <= limits.maxTrailerBytes && body <= limits.maxBodyBytes
-    }
-
-    private mutating func measureHead() {
-        while true {
-            requestLine = line().count
-            if requestLine > 0 { break }
-            blankLines += 1
-        }
-        let section = rest.startIndex
-        while true {
-            let length = line().count
-            if length == 0 { break }
-            fields += 1
-            longestField = max(longestField, length)
-            fieldSection = rest.startIndex - 2 - section
-        }
-    }
-
-    private mutating func measureChunks() {
-        while true {
-            let size = line()
-            let digits = size.prefix { $0 != UInt8(ascii: ";") }
-            extensions += size.count - digits.count
-            guard let count = Int(String(decoding: digits, as: UTF8.self), radix: 16), count > 0 else {
-                break
-            }
-            rest = rest.dropFirst(count + 2)
-        }
-        trailer = rest.count
-    }
-
-    /// The next line without its CRLF.
-    private mutating func line() -> ArraySlice<UInt8> {
-        let end = rest.firstIndex(of: UInt8(ascii: "\r")) ?? rest.endIndex
-        defer { rest = rest[end...].dropFirst(2) }
-        return rest[..<end]
     }
 }
