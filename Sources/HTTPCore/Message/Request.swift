@@ -7,7 +7,11 @@ public struct Request: Sendable {
     public var path: String
     /// As sent, without the "?"; `nil` when there was none.
     public var query: String?
-    public var headers: HTTPFields
+    public var headers: HTTPFields {
+        get { fieldSection.fields }
+        set { fieldSection = FieldSection(fields: newValue) }
+    }
+    private var fieldSection: FieldSection
     /// The client's own `X-Request-Id` when it sent a sane one, else a new one.
     public var id: String
     /// The peer's address without its port; `nil` in memory.
@@ -15,18 +19,30 @@ public struct Request: Sendable {
     public var body: RequestBody
     /// The path's `{names}`, percent-decoded; filled by the router.
     public var parameters: [String: String] = [:]
+    /// The pattern of the route that answers, such as `/v1/jobs/{id}`; filled by the router.
+    public var route: String?
 
     public init(
         method: HTTPRequest.Method, path: String, query: String? = nil, headers: HTTPFields = [:],
         body: RequestBody = .empty, id: String = RequestID.generate(), remoteAddress: String? = nil
     ) {
+        self.init(
+            method: method, path: path, query: query, fieldSection: FieldSection(fields: headers), body: body,
+            id: id, remoteAddress: remoteAddress)
+    }
+
+    init(
+        method: HTTPRequest.Method, path: String, query: String?, fieldSection: FieldSection,
+        body: RequestBody,
+        id: String, remoteAddress: String?
+    ) {
         self.method = method
         self.path = path
         self.query = query
-        self.headers = headers
+        self.fieldSection = fieldSection
+        self.body = body
         self.id = id
         self.remoteAddress = remoteAddress
-        self.body = body
     }
 
     /// The query's pairs, percent-decoded, "+" a space; malformed escapes stay as they are.

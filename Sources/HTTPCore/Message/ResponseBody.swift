@@ -8,6 +8,15 @@ public enum ResponseBody: Sendable {
     /// thrown before it still becomes an error answer. A `length` that is not kept to closes the connection.
     case stream(length: Int?, produce: @Sendable (any ResponseWriter) async throws -> Void)
 
+    /// The whole content where it is in memory.
+    var content: [UInt8]? {
+        switch self {
+        case .none: []
+        case .bytes(let bytes): bytes
+        case .stream: nil
+        }
+    }
+
     /// The whole content, for tests in memory.
     public func collectBody() async throws -> [UInt8] {
         switch self {

@@ -2,8 +2,6 @@ public import HTTPTypes
 
 /// Finds a request's handler by method and path, such as `/v1/jobs/{id}/cancel`. A literal segment wins over a parameter.
 public struct Router: Responder {
-    public typealias Handler = @Sendable (Request) async throws -> Response
-
     /// One place in the tree of path segments.
     private struct Node {
         var literals: [(segment: String, node: Int)] = []
@@ -13,6 +11,7 @@ public struct Router: Responder {
 
     private struct Endpoint {
         let method: HTTPRequest.Method
+        let pattern: String
         let parameterNames: [String]
         let handler: Handler
     }
@@ -24,10 +23,24 @@ public struct Router: Responder {
 
     public init() {}
 
-    /// Adds a route. A pattern that does not begin with "/", or a route that is there already, is a programmer's error.
+    /// Adds a route whose handler may suspend. A pattern that does not begin with "/", or a route that is there
+    /// already, is a programmer's error.
     public mutating func on(
-        _ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler
+        _ method: HTTPRequest.Method, _ pattern: String,
+        _ respond: @escaping @Sendable (Request) async throws -> Response
     ) {
+        add(method, pattern, .suspending(respond))
+    }
+
+    /// Adds a route whose handler answers at once: see ``Handler/immediate(_:)``.
+    public mutating func on(
+        _ method: HTTPRequest.Method, _ pattern: String,
+        _ respond: @escaping @Sendable (Request) throws -> Response
+    ) {
+        add(method, pattern, .immediate(respond))
+    }
+
+    private mutating func add(_ method: HTTPRequest.Method, _ pattern: String, _ handler: Handler) {
         precondition(pattern.hasPrefix("/"), "the pattern \(pattern) does not begin with /")
         var node = 0
         var names: [String] = []
@@ -41,7 +54,8 @@ public struct Router: Responder {
         }
         precondition(
             !nodes[node].endpoints.contains { $0.method == method }, "\(method) \(pattern) is there already")
-        nodes[node].endpoints.append(Endpoint(method: method, parameterNames: names, handler: handler))
+        nodes[node].endpoints.append(
+            Endpoint(method: method, pattern: pattern, parameterNames: names, handler: handler))
         routes.append((method, pattern))
         if names.isEmpty { literalPaths[pattern] = node }
     }
@@ -60,38 +74,41 @@ public struct Router: Responder {
         return nodes.count - 1
     }
 
-    /// The handler's answer. Throws 404 for an unknown path, 405 with `Allow` for a method it does not have
-    /// (RFC 9110, section 15.5.6), 400 for a path parameter with malformed escapes.
-    public func respond(to request: Request) async throws -> Response {
+    /// Throws 404 for an unknown path, 405 with `Allow` for a method it does not have (RFC 9110, section 15.5.6),
+    /// 400 for a path parameter with malformed escapes.
+    public func handler(for request: inout Request) throws -> Handler {
         if let node = literalPaths[request.path],
             let endpoint = nodes[node].endpoints.first(where: { $0.method == request.method })
         {
-            return try await endpoint.handler(request)
+            request.route = endpoint.pattern
+            return endpoint.handler
         }
-        if request.path == "*" {
-            guard request.method == .options else {
-                throw HTTPError(.badRequest, "Only OPTIONS has the target *.")
-            }
-            return Self.options(Set(routes.map(\.method)))
-        }
+        if request.path == "*" { return try options(request) }
         let segments = request.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         var allowed: Set<HTTPRequest.Method> = []
         if let match = find(request.method, segments[...], at: 0, values: [], &allowed) {
-            guard !match.values.isEmpty else { return try await match.endpoint.handler(request) }
-            var request = request
+            request.route = match.endpoint.pattern
             for (name, value) in zip(match.endpoint.parameterNames, match.values) {
                 guard let decoded = PercentEncoding.decodeStrictly(value) else {
                     throw HTTPError(.badRequest, "The path has a malformed percent-escape.")
                 }
                 request.parameters[name] = decoded
             }
-            return try await match.endpoint.handler(request)
+            return match.endpoint.handler
         }
         if allowed.isEmpty { throw HTTPError(.notFound, "There is nothing at this path.") }
         if request.method == .options { return Self.options(allowed) }
         throw HTTPError(
             .methodNotAllowed, "This path does not have the method \(request.method).",
             headers: [.allow: Self.allow(allowed)])
+    }
+
+    /// `OPTIONS *`: the methods of all routes (RFC 9110, section 9.3.7).
+    private func options(_ request: Request) throws -> Handler {
+        guard request.method == .options else {
+            throw HTTPError(.badRequest, "Only OPTIONS has the target *.")
+        }
+        return Self.options(Set(routes.map(\.method)))
     }
 
     private typealias Match = (endpoint: Endpoint, values: [Substring])
@@ -125,8 +142,8 @@ public struct Router: Responder {
         return segment.utf8.contains(UInt8(ascii: "%")) && PercentEncoding.decodeStrictly(segment) == literal
     }
 
-    private static func options(_ methods: Set<HTTPRequest.Method>) -> Response {
-        Response(status: .noContent, headers: [.allow: allow(methods)])
+    private static func options(_ methods: Set<HTTPRequest.Method>) -> Handler {
+        .immediate { _ in Response(status: .noContent, headers: [.allow: allow(methods)]) }
     }
 
     private static func allow(_ methods: Set<HTTPRequest.Method>) -> String {

@@ -1,18 +1,22 @@
 import Glibc
 import HTTPTypes
 
-/// One client's connection: one task that reads a head, asks the responder, writes the answer, and again.
+/// One client's connection: reads a head, asks the responder, writes the answer, and again.
 ///
 /// Everything happens on the loop's thread. The socket is registered edge-triggered, for reading; for writing only
-/// while the kernel's buffer is full.
+/// while the kernel's buffer is full. What can be answered at once is answered in the callback that read it; a task is
+/// made for the first request that cannot, and kept for the next ones.
 actor Connection {
     /// Stored, since the runtime asks for it at every suspension.
     nonisolated let unownedExecutor: UnownedSerialExecutor
 
-    /// What came instead of a head, or a head.
+    /// What the connection's task is for.
     enum Arrival {
-        case head(RequestHead)
-        case refusal(HTTPError, requestID: String?)
+        /// A request whose answer may have to be waited for.
+        case request(RequestHead, Request, Handler)
+        /// What is no request: one answer, then the end.
+        case refusal(HTTPError, RefusalCause, requestID: String?)
+        /// The last answer is queued, or nobody is owed one.
         case end
     }
 
@@ -23,6 +27,8 @@ actor Connection {
     private var registration: Registration?
     private var timer = DeadlineTimer()
     private var task: Task<Void, Never>?
+    /// The task works; else a callback takes what arrives next.
+    private var taskIsBusy = false
 
     // Reading: see ConnectionReading.
     var parser: RequestParser
@@ -33,11 +39,14 @@ actor Connection {
     var inputIsReady = false
     /// epoll told that the client has ended its side; what it sent before may still wait.
     var clientHasEnded = false
+    /// Everything that the client has sent was read.
+    var inputHasEnded = false
     /// The client's id of a head that was refused.
     var refusedID: String?
-    /// Heads taken without a pause.
-    var headsInARow = 0
-    var headWaiter: UnsafeContinuation<Arrival, Never>?
+    /// The next thing for the task to do.
+    private var arrivalWaiter: UnsafeContinuation<Arrival, Never>?
+    /// A callback that goes on with what has arrived is queued.
+    private var advanceIsScheduled = false
     var bodyWaiter: UnsafeContinuation<Void, Never>?
 
     // Writing: see ConnectionWriting.
@@ -61,31 +70,72 @@ actor Connection {
         parser = RequestParser(limits: context.wireLimits)
     }
 
-    /// Begins; throws when the descriptor cannot be watched.
-    func start() throws {
+    /// Begins, with a `refusal` instead of a first request if there is one; throws when the descriptor cannot be watched.
+    func start(refusal: HTTPError? = nil) throws {
         registration = try context.loop.register(descriptor, [.readable, .edge]) { [unowned self] readiness in
             assumeIsolated { $0.ready(readiness) }
         }
         armTimer()
-        task = Task(executorPreference: context.preference) { await self.run() }
+        context.observer?.connectionOpened()
+        if let refusal { handOver(.refusal(refusal, .tooManyConnections, requestID: nil)) }
     }
 
-    private func run() async {
-        while !state.isClosed {
-            switch await nextArrival() {
-            case .head(let head):
-                await serve(head)
+    private func run(_ first: Arrival) async {
+        var arrival = first
+        while true {
+            switch arrival {
+            case .request(let head, let request, let handler):
+                await serve(request, handler, head)
                 if mustSettle { await settle() }
                 exchange = nil
-            case .refusal(let error, let requestID): await refuse(error, requestID: requestID)
-            case .end:
-                // An answer may still be on its way to a client that sends no more.
-                if output.isEmpty { return close() }
-                return await finish()
+            case .refusal(let error, let cause, let requestID):
+                await refuse(error, cause, requestID: requestID)
+            case .end: return await finish()
             }
-            if state.isLastAnswer { break }
+            if state.isClosed { return }
+            if state.isLastAnswer { return await finish() }
+            arrival = await nextArrival()
         }
-        await finish()
+    }
+
+    private func nextArrival() async -> Arrival {
+        taskIsBusy = false
+        if let arrival = takeArrival() {
+            taskIsBusy = true
+            return arrival
+        }
+        if state.isClosed { return .end }
+        return await withUnsafeContinuation { arrivalWaiter = $0 }
+    }
+
+    /// Goes on with what has arrived, unless the task is at work, which does so afterwards.
+    func advance() {
+        guard !taskIsBusy, !state.isClosed, output.count <= Self.maxQueuedBytes, let arrival = takeArrival()
+        else { return }
+        handOver(arrival)
+    }
+
+    /// Goes on after others have had their turn.
+    func scheduleAdvance() {
+        guard !advanceIsScheduled else { return }
+        advanceIsScheduled = true
+        context.loop.execute { [self] in
+            assumeIsolated {
+                $0.advanceIsScheduled = false
+                $0.advance()
+            }
+        }
+    }
+
+    private func handOver(_ arrival: Arrival) {
+        if case .end = arrival, finishNow() { return }
+        taskIsBusy = true
+        if let waiter = arrivalWaiter {
+            arrivalWaiter = nil
+            waiter.resume(returning: arrival)
+        } else {
+            task = Task(executorPreference: context.preference) { await self.run(arrival) }
+        }
     }
 
     // MARK: Events
@@ -98,9 +148,9 @@ actor Connection {
             if readiness.contains(.failed), state.phase == .handling, bodyWaiter == nil { return abort() }
             noteClientEnd()
         }
-        if headWaiter != nil { advanceHead() }
-        resumeBodyWaiter()
         if isWaitingForWritable, readiness.contains(.writable) { flush() }
+        advance()
+        resumeBodyWaiter()
     }
 
     /// A handler whose client has left, with all of its request read, is cancelled after a while.
@@ -124,16 +174,17 @@ actor Connection {
     private func act(on expiry: ConnectionState.Expiry) {
         switch expiry {
         case .close:
-            if state.phase == .idle { context.counters.idleTimeouts += 1 }
+            if state.phase == .idle { context.note(.idleTimeout) }
             end()
         case .refuseHead:
             let late = HTTPError(.requestTimeout, "The request's head did not come in time.")
-            resumeHead(.refusal(late, requestID: nil))
+            if !taskIsBusy { handOver(.refusal(late, .headerTimeout, requestID: nil)) }
         case .failBody:
             exchange?.bodyFailure = HTTPError(.requestTimeout, "The request's body did not come in time.")
+            context.note(.bodyTimeout)
             resumeBodyWaiter()
         case .abort:
-            context.counters.writeTimeouts += 1
+            context.note(.writeTimeout)
             abort()
         case .cancelHandler: task?.cancel()
         }
@@ -142,33 +193,49 @@ actor Connection {
     /// Nothing more is begun: an idle connection closes, another one after its answer. A request that has arrived
     /// but was not looked at yet is still answered.
     func drain() {
-        let isIdle = state.drain()
-        guard isIdle, headWaiter != nil else { return }
+        guard state.drain(), !taskIsBusy else { return }
         inputIsReady = true
-        advanceHead()
-        if headWaiter != nil, state.phase == .idle { end() }
+        advance()
+        if !taskIsBusy, state.phase == .idle { end() }
     }
 
     // MARK: The end
 
     /// Sends what is left, then closes so that the answer is not destroyed by a reset (RFC 9112, section 9.6).
     private func finish() async {
-        flush()
-        while !output.isEmpty, !state.isClosed { await waitForProgress() }
-        guard !state.isClosed else { return }
-        if !(state.clientExpectsClose && nothingIsUnread()) {
-            SocketCalls.shutdownWriting(descriptor)
-            state.linger(now: context.loop.now)
-            armTimer()
-            await dropInput()
+        while !finishNow() {
+            if output.isEmpty {
+                SocketCalls.shutdownWriting(descriptor)
+                state.linger(now: context.loop.now)
+                armTimer()
+                await dropInput()
+                return close()
+            }
+            await waitForProgress()
         }
+    }
+
+    /// Closes if nothing has to be waited for: all is sent, and no reset can come of what the client has sent.
+    private func finishNow() -> Bool {
+        flush()
+        if state.isClosed { return true }
+        guard output.isEmpty else { return false }
+        guard inputHasEnded || state.clientExpectsClose && nothingIsUnread() else { return false }
         close()
+        return true
     }
 
     /// Ends whatever waits, which then finds the connection closed.
-    private func end() {
+    func end() {
         close()
-        resumeHead(.end)
+        resumeWaiters()
+    }
+
+    private func resumeWaiters() {
+        if let waiter = arrivalWaiter {
+            arrivalWaiter = nil
+            waiter.resume(returning: .end)
+        }
         resumeBodyWaiter()
         resumeOutputWaiters()
     }
@@ -178,13 +245,13 @@ actor Connection {
         guard !state.isClosed else { return }
         leave(SocketCalls.reset)
         task?.cancel()
-        resumeHead(.end)
-        resumeBodyWaiter()
-        resumeOutputWaiters()
+        resumeWaiters()
     }
 
     private func close() {
         leave { Glibc.close($0) }
+        // A task that waits for the next request would wait for ever.
+        if !taskIsBusy { resumeWaiters() }
     }
 
     private func leave(_ closeDescriptor: (Int32) -> Void) {
@@ -195,6 +262,7 @@ actor Connection {
         registration = nil
         closeDescriptor(descriptor)
         input = []
+        context.observer?.connectionClosed()
         context.whenClosed(self)
     }
 
@@ -206,12 +274,6 @@ actor Connection {
         } catch {
             abort()
         }
-    }
-
-    func resumeHead(_ arrival: Arrival) {
-        guard let waiter = headWaiter else { return }
-        headWaiter = nil
-        waiter.resume(returning: arrival)
     }
 
     func resumeBodyWaiter() {

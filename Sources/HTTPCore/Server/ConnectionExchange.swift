@@ -3,43 +3,102 @@ import Logging
 
 /// One request after the other: ask the responder, write what it answers.
 extension Connection {
-    func serve(_ head: RequestHead) async {
+    /// Answers a request that no task is needed for: its handler is immediate, its answer in memory, and it has no
+    /// body. Returns any other one.
+    func answerAtOnce(_ head: RequestHead) -> Arrival? {
         context.counters.requests += 1
         state.beginRequest(keepsAlive: head.keepsAlive)
-        let id = head.requestID ?? RequestID.generate()
-        begin(
-            Exchange(
-                requestID: id, isHead: head.method == .head, minorVersion: head.minorVersion,
-                body: BodyDecoder(head.framing, limits: context.wireLimits),
-                awaitsContinue: head.expectsContinue))
+        exchangeNumber += 1
+        var request = makeRequest(head)
         do {
-            let request = Request(
-                method: head.method, path: head.path, query: head.query, headers: head.headers,
-                body: requestBody(head.framing), id: id, remoteAddress: remoteAddress)
-            let response = try await context.responder.respond(to: request)
-            if try answerAtOnce(with: response) { return }
-            try await stream(response)
+            let handler = try context.responder.handler(for: &request)
+            guard head.framing == .none, case .immediate(let respond) = handler else {
+                return .request(head, request, handler)
+            }
+            let response = try respond(request)
+            guard let content = response.body.content else {
+                return .request(head, request, .immediate { _ in response })
+            }
+            let before = output.appended
+            try append(response, content, to: request, head)
+            state.endRequest()
+            if let observer = context.observer {
+                observer.requestEnded(
+                    RequestSummary(
+                        request, status: response.status.code, responseBytes: output.appended - before,
+                        duration: .now - context.loop.now))
+            }
+            return nil
         } catch {
-            await answerFailure(error)
+            return .request(head, request, .immediate { _ in throw error })
         }
     }
 
-    /// Answers what is not a request, and ends (RFC 9112, section 2.2).
-    func refuse(_ error: HTTPError, requestID: String?) async {
-        context.counters.refusals[error.status.code, default: 0] += 1
-        state.beginRefusal()
+    private func append(
+        _ response: Response, _ content: [UInt8], to request: Request, _ head: RequestHead
+    ) throws(ResponseFault) {
+        let framing = ResponseEncoder.framing(
+            status: response.status, length: content.count, minorVersion: head.minorVersion)
+        let context = ResponseEncoder.Context(
+            framing: framing, closes: state.mustClose || framing == .untilClose,
+            minorVersion: head.minorVersion, dateLine: context.dateLine, requestID: request.id)
+        let closes = try output.append { output throws(ResponseFault) in
+            try ResponseEncoder.encodeHead(response, context, into: &output)
+        }
+        if closes { state.setLastAnswer() }
+        if framing != .forbidden, request.method != .head { output.append(content) }
+    }
+
+    private func makeRequest(_ head: RequestHead) -> Request {
+        Request(
+            method: head.method, path: head.path, query: head.query, fieldSection: head.fieldSection,
+            body: requestBody(head.framing), id: head.requestID ?? RequestID.generate(),
+            remoteAddress: remoteAddress)
+    }
+
+    /// Answers any request, in the connection's task.
+    func serve(_ request: Request, _ handler: Handler, _ head: RequestHead) async {
         begin(
             Exchange(
-                requestID: requestID ?? RequestID.generate(), isHead: false, minorVersion: 1,
-                body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false))
+                request: request, minorVersion: head.minorVersion,
+                body: BodyDecoder(head.framing, limits: context.wireLimits),
+                awaitsContinue: head.expectsContinue, start: context.loop.now, outputStart: output.appended))
+        do {
+            let response = try await handler(request)
+            if try !answerNow(with: response) { try await stream(response) }
+        } catch {
+            await answerFailure(error)
+        }
+        reportEnd()
+    }
+
+    /// Answers what is not a request, and ends (RFC 9112, section 2.2).
+    func refuse(_ error: HTTPError, _ cause: RefusalCause, requestID: String?) async {
+        context.counters.refusals[error.status.code, default: 0] += 1
+        context.note(cause)
+        state.beginRefusal()
+        exchangeNumber += 1
+        begin(
+            Exchange(
+                request: nil, id: requestID ?? RequestID.generate(), minorVersion: 1,
+                body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false,
+                start: context.loop.now, outputStart: output.appended))
         await answerFailure(error)
+        reportEnd()
         exchange = nil
         state.setLastAnswer()
     }
 
+    private func reportEnd() {
+        guard let observer = context.observer, let exchange else { return }
+        observer.requestEnded(
+            exchange.summary(
+                remoteAddress: remoteAddress, responseBytes: output.appended - exchange.outputStart,
+                duration: .now - exchange.start))
+    }
+
     private func begin(_ exchange: Exchange) {
         self.exchange = exchange
-        exchangeNumber += 1
         if clientHasEnded { noteClientEnd() }
     }
 
@@ -71,12 +130,9 @@ extension Connection {
     // MARK: Answers
 
     /// Sends an answer that needs no waiting; false when it is a stream.
-    private func answerAtOnce(with response: Response) throws -> Bool {
-        switch response.body {
-        case .none: try send(response, content: [])
-        case .bytes(let bytes): try send(response, content: bytes)
-        case .stream: return false
-        }
+    private func answerNow(with response: Response) throws -> Bool {
+        guard let content = response.body.content else { return false }
+        try send(response, content: content)
         return true
     }
 
@@ -107,15 +163,15 @@ extension Connection {
         // A streamed answer's producer may still be reading the body.
         if isWhole { skipBufferedBody() }
         guard let exchange else { return }
-        let closes =
-            state.mustClose || framing == .untilClose || leavesBodyUnread(exchange) || asksToClose(response)
         let head = ResponseEncoder.Context(
-            framing: framing, closes: closes, minorVersion: exchange.minorVersion,
-            dateLine: context.dateLine, requestID: exchange.requestID)
-        try output.append { output throws(ResponseFault) in
+            framing: framing,
+            closes: state.mustClose || framing == .untilClose || leavesBodyUnread(exchange),
+            minorVersion: exchange.minorVersion, dateLine: context.dateLine, requestID: exchange.requestID)
+        let closes = try output.append { output throws(ResponseFault) in
             try ResponseEncoder.encodeHead(response, head, into: &output)
         }
         if closes { state.setLastAnswer() }
+        self.exchange?.status = response.status.code
         self.exchange?.awaitsContinue = false
         self.exchange?.answer = isWhole ? .complete : .streaming(framing, left: framing.length)
         if isWhole, exchange.isHead || framing == .forbidden { flushAnswer() }
@@ -126,11 +182,6 @@ extension Connection {
         guard !exchange.body.isComplete else { return false }
         if exchange.awaitsContinue || exchange.bodyFailure != nil { return true }
         return (exchange.body.bytesLeft ?? 0) > context.limits.maxUnreadBodyBytes
-    }
-
-    private func asksToClose(_ response: Response) -> Bool {
-        guard let options = response.headers[.connection] else { return false }
-        return options.lowercased().split(separator: ",").contains { $0.contains("close") }
     }
 
     /// Answers to requests that wait in the input already leave together.
@@ -202,6 +253,7 @@ extension Connection {
         guard let exchange, !state.isClosed else { return }
         if exchange.hasBegunAnswer {
             log("answer cut off", error, exchange)
+            exchange.isCutOff = true
             return abort()
         }
         // Nobody is left to answer: the client has gone, and its handler was cancelled for that.
@@ -211,7 +263,7 @@ extension Connection {
         if let error = error as? HTTPError { shown = error } else { log("handler failed", error, exchange) }
         do {
             let response = context.errorResponse(shown, exchange.requestID)
-            if try answerAtOnce(with: response) { return }
+            if try answerNow(with: response) { return }
             try await stream(response)
         } catch {
             log("error answer failed", error, exchange)

@@ -10,49 +10,75 @@ extension Connection {
 
     // MARK: Heads
 
-    /// The next head, as soon as it is complete.
-    func nextArrival() async -> Arrival {
-        headsInARow += 1
-        if headsInARow > Self.maxHeadsInARow {
-            headsInARow = 0
-            await context.loop.yield()
-        }
-        if state.isClosed { return .end }
+    /// What is there of the next request.
+    private enum Head {
+        case complete(RequestHead)
+        case incomplete
+        case refusal(HTTPError)
+        case end
+    }
+
+    /// Answers the requests that have arrived, as long as each can be answered at once; returns the first that cannot,
+    /// or `nil` when no complete one is left.
+    func takeArrival() -> Arrival? {
         if state.isDraining { inputIsReady = true }
-        if let arrival = arrivalNow() { return arrival }
-        flush()
-        guard !state.isClosed else { return .end }
-        state.awaitHead(hasBegun: parser.hasBegun, now: context.loop.now)
-        if state.isDraining, state.phase == .idle { return .end }
-        armTimer()
-        headsInARow = 0
-        return await withUnsafeContinuation { headWaiter = $0 }
+        var answered = 0
+        while !state.isClosed {
+            switch headNow() {
+            case .complete(let head):
+                if let arrival = answerAtOnce(head) {
+                    flush()
+                    return arrival
+                }
+                if state.isLastAnswer { return .end }
+                if output.count > Self.maxQueuedBytes { flush() }
+                // A client that does not read its answers gets no more of them made.
+                if output.count > Self.maxQueuedBytes { return nil }
+                answered += 1
+                if answered == Self.maxHeadsInARow { return pause() }
+            case .incomplete:
+                awaitHead()
+                return nil
+            case .refusal(let error):
+                flush()
+                return .refusal(error, RefusalCause(error), requestID: refusedID)
+            case .end: return .end
+            }
+        }
+        return .end
     }
 
     /// Pipelined requests answered before others get their turn.
     private static var maxHeadsInARow: Int { 256 }
 
-    /// Goes on with the head somebody waits for; only a complete one wakes the task.
-    func advanceHead() {
-        if let arrival = arrivalNow() { return resumeHead(arrival) }
+    private func pause() -> Arrival? {
+        flush()
+        scheduleAdvance()
+        return nil
+    }
+
+    private func awaitHead() {
+        flush()
+        guard !state.isClosed else { return }
         state.awaitHead(hasBegun: parser.hasBegun, now: context.loop.now)
+        if state.isDraining, state.phase == .idle { return end() }
         armTimer()
     }
 
-    private func arrivalNow() -> Arrival? {
+    private func headNow() -> Head {
         do throws(HTTPError) {
-            if inputStart < input.count, let head = try parseInput() { return .head(head) }
+            if inputStart < input.count, let head = try parseInput() { return .complete(head) }
             while inputIsReady {
                 switch readSome() {
                 case .bytes(let count):
-                    if let head = try parseRead(count) { return .head(head) }
+                    if let head = try parseRead(count) { return .complete(head) }
                 case .nothing: break
                 case .end: return .end
                 }
             }
-            return nil
+            return .incomplete
         } catch {
-            return .refusal(error, requestID: refusedID)
+            return .refusal(error)
         }
     }
 
@@ -65,6 +91,7 @@ extension Connection {
                 return .nothing
             case .done(0):
                 clientHasEnded = true
+                inputHasEnded = true
                 return .end
             case .done(let count):
                 // A short read has emptied the socket; its next bytes are a new edge. The end may hide behind it.
@@ -73,6 +100,7 @@ extension Connection {
             }
         } catch {
             clientHasEnded = true
+            inputHasEnded = true
             return .end
         }
     }
@@ -165,8 +193,10 @@ extension Connection {
             }
         } catch {
             exchange?.bodyFailure = error
+            context.note(RefusalCause(error))
             throw error
         }
+        exchange?.bodyBytes += piece.count
         if exchange?.body.isComplete == true { noteClientEnd() }
         return piece.isEmpty ? nil : piece
     }

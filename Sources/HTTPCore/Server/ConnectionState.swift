@@ -35,6 +35,7 @@ struct ConnectionState {
     /// The last answer has said, or will say, `Connection: close`.
     private(set) var isLastAnswer = false
     private var clientKeepsAlive = true
+    private var isRefusal = false
     private var readDeadline: Instant?
     private var writeDeadline: Instant?
     private var leftDeadline: Instant?
@@ -108,6 +109,7 @@ struct ConnectionState {
     /// What came is not a request: one answer, then the end.
     mutating func beginRefusal() {
         beginRequest(keepsAlive: false)
+        isRefusal = true
     }
 
     /// Whether the answer that is about to be written ends the connection.
@@ -119,7 +121,10 @@ struct ConnectionState {
     mutating func setLastAnswer() { isLastAnswer = true }
 
     /// Whether the client asked for this end itself, so that it sends nothing more.
-    var clientExpectsClose: Bool { !clientKeepsAlive }
+    var clientExpectsClose: Bool { !clientKeepsAlive && !isRefusal }
+
+    /// Whether nothing is lost when the connection closes now (RFC 9112, section 9.5: it may at any time).
+    var isBetweenRequests: Bool { phase == .idle && requests > 0 }
 
     /// Nothing more is begun; true when nothing is in flight, so that the connection may close at once.
     mutating func drain() -> Bool {

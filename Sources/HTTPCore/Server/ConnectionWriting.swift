@@ -48,6 +48,7 @@ extension Connection {
             assumeIsolated {
                 $0.flushIsScheduled = false
                 $0.flush()
+                $0.advance()
             }
         }
     }

@@ -11,23 +11,43 @@ final class Exchange {
         case complete
     }
 
+    /// `nil` for what was no request.
+    let request: Request?
     let requestID: String
-    let isHead: Bool
     let minorVersion: Int
+    let start: ContinuousClock.Instant
+    /// Where in all of the connection's output the answer begins.
+    let outputStart: Int
     var body: BodyDecoder
+    /// Of the body, read so far.
+    var bodyBytes = 0
     /// Why no more of the body can be read.
     var bodyFailure: HTTPError?
     var awaitsContinue: Bool
     var answer = Answer.none
+    var status = 0
+    var isCutOff = false
 
     init(
-        requestID: String, isHead: Bool, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool
+        request: Request?, id: String? = nil, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool,
+        start: ContinuousClock.Instant, outputStart: Int
     ) {
-        self.requestID = requestID
-        self.isHead = isHead
+        self.request = request
+        requestID = id ?? request?.id ?? RequestID.generate()
         self.minorVersion = minorVersion
         self.body = body
         self.awaitsContinue = awaitsContinue
+        self.start = start
+        self.outputStart = outputStart
+    }
+
+    var isHead: Bool { request?.method == .head }
+
+    func summary(remoteAddress: String?, responseBytes: Int, duration: Duration) -> RequestSummary {
+        RequestSummary(
+            method: request?.method, route: request?.route, path: request?.path ?? "", status: status,
+            isComplete: !isCutOff, requestBodyBytes: bodyBytes, responseBytes: responseBytes,
+            duration: duration, id: requestID, remoteAddress: remoteAddress)
     }
 
     /// Whether an error can no longer become an answer.

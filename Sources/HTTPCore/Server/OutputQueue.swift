@@ -18,18 +18,25 @@ struct OutputQueue {
     /// Bytes of the first segment (or of the tail) that are sent already.
     private var sent = 0
     private(set) var count = 0
+    /// All bytes that were ever queued.
+    private(set) var appended = 0
 
     var isEmpty: Bool { count == 0 }
 
     /// Lets `body` append to what is copied together.
-    mutating func append<Failure: Error>(_ body: (inout [UInt8]) throws(Failure) -> Void) throws(Failure) {
+    mutating func append<Result, Failure: Error>(
+        _ body: (inout [UInt8]) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let before = tail.count
-        try body(&tail)
+        let result = try body(&tail)
         count += tail.count - before
+        appended += tail.count - before
+        return result
     }
 
     mutating func append(_ bytes: [UInt8]) {
         count += bytes.count
+        appended += bytes.count
         if bytes.count < Self.minReferencedBytes {
             tail.append(contentsOf: bytes)
         } else {

@@ -14,6 +14,7 @@ final class ServerContext: @unchecked Sendable {
     let wireLimits: WireLimits
     let logger: Logger
     let responder: any Responder
+    let observer: (any ServerObserver)?
     let errorResponse: @Sendable (HTTPError, String) -> Response
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maxReadBytes, alignment: 16)
     var counters = ServerCounters()
@@ -23,7 +24,7 @@ final class ServerContext: @unchecked Sendable {
 
     init(
         loop: EventLoop, limits: ServerLimits, logger: Logger, responder: any Responder,
-        errorResponse: @escaping @Sendable (HTTPError, String) -> Response
+        observer: (any ServerObserver)?, errorResponse: @escaping @Sendable (HTTPError, String) -> Response
     ) {
         self.loop = loop
         preference = LoopPreference(loop)
@@ -31,10 +32,17 @@ final class ServerContext: @unchecked Sendable {
         wireLimits = limits.wire
         self.logger = logger
         self.responder = responder
+        self.observer = observer
         self.errorResponse = errorResponse
     }
 
     deinit { readBuffer.deallocate() }
+
+    /// Counts what a client was turned away or cut off for.
+    func note(_ cause: RefusalCause) {
+        counters.causes[cause, default: 0] += 1
+        observer?.refused(cause)
+    }
 
     /// `Date: …` and CRLF, made once a second.
     var dateLine: [UInt8] {
@@ -54,10 +62,8 @@ public struct ServerCounters: Hashable, Sendable {
     public var requests = 0
     /// Requests that no handler saw, by the status they were answered with.
     public var refusals: [Int: Int] = [:]
-    /// Connections cut off because the client did not take its answer.
-    public var writeTimeouts = 0
-    /// Connections closed between two requests because nothing came.
-    public var idleTimeouts = 0
-    /// Times that accept ran out of descriptors or memory.
-    public var acceptFailures = 0
+    /// Clients turned away or cut off, by cause.
+    public var causes: [RefusalCause: Int] = [:]
+    /// Idle connections closed to make room for new ones.
+    public var shedConnections = 0
 }

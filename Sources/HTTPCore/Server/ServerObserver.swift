@@ -28,6 +28,31 @@ public struct RequestSummary: Sendable {
     public var duration: Duration
     public var id: String
     public var remoteAddress: String?
+
+    public init(
+        method: HTTPRequest.Method?, route: String?, path: String, status: Int, isComplete: Bool,
+        requestBodyBytes: Int, responseBytes: Int, duration: Duration, id: String, remoteAddress: String?
+    ) {
+        self.method = method
+        self.route = route
+        self.path = path
+        self.status = status
+        self.isComplete = isComplete
+        self.requestBodyBytes = requestBodyBytes
+        self.responseBytes = responseBytes
+        self.duration = duration
+        self.id = id
+        self.remoteAddress = remoteAddress
+    }
+
+    /// A request without a body, answered at once.
+    init(_ request: Request, status: Int, responseBytes: Int, duration: Duration) {
+        self.init(
+            method: request.method, route: request.route, path: request.path, status: status,
+            isComplete: true,
+            requestBodyBytes: 0, responseBytes: responseBytes, duration: duration, id: request.id,
+            remoteAddress: request.remoteAddress)
+    }
 }
 
 /// Why a client was turned away or cut off. The raw values are label values of metrics.
@@ -57,4 +82,20 @@ public enum RefusalCause: String, CaseIterable, Sendable {
     case tooManyConnections = "too_many_connections"
     /// Out of descriptors or memory.
     case acceptFailure = "accept_failure"
+}
+
+extension RefusalCause {
+    /// The cause of a head, or of a body, that was refused for what it is.
+    init(_ error: HTTPError) {
+        self =
+            switch error.status.code {
+            case 413: .bodyTooLarge
+            case 414: .requestLineTooLong
+            case 417: .unknownExpectation
+            case 431: .fieldsTooLarge
+            case 501: .notImplemented
+            case 505: .version
+            default: .malformed
+            }
+    }
 }

@@ -86,16 +86,4 @@ extension Span<UInt8> {
         }
         return true
     }
-
-    /// `range` without SP and HTAB at its ends (OWS, RFC 9110, section 5.6.3).
-    func trimmed(_ range: Range<Int>) -> Range<Int> {
-        var (start, end) = (range.lowerBound, range.upperBound)
-        while start < end, self[start] == Byte.space || self[start] == Byte.tab { start += 1 }
-        while end > start, self[end - 1] == Byte.space || self[end - 1] == Byte.tab { end -= 1 }
-        return start..<end
-    }
-
-    func text(_ range: Range<Int>) -> String {
-        extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-    }
 }

@@ -12,7 +12,7 @@ struct RequestHead: Sendable {
     var method: HTTPRequest.Method
     var path: String
     var query: String?
-    var headers: HTTPFields
+    var fieldSection: FieldSection
     /// The 1 or 0 of HTTP/1.1 and HTTP/1.0; a higher minor version counts as 1 (RFC 9112, section 2.3).
     var minorVersion: Int
     var framing: BodyFraming
@@ -22,4 +22,6 @@ struct RequestHead: Sendable {
     var expectsContinue: Bool
     /// The client's own id, when it is sane.
     var requestID: String?
+
+    var headers: HTTPFields { fieldSection.fields }
 }

@@ -31,6 +31,9 @@ struct RequestParser {
     private(set) var fields: [Field] = []
     private var fieldName = 0..<0
 
+    /// Where all field lines lie, once the head is complete.
+    var section: Range<Int> { sectionStart..<max(sectionStart, position - 2) }
+
     init(limits: WireLimits) {
         self.limits = limits
     }

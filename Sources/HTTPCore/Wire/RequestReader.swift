@@ -13,19 +13,14 @@ struct RequestReader {
 
     /// Understands the head that `parser` found in `bytes`.
     mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
-        var headers = HTTPFields()
-        headers.reserveCapacity(parser.fields.count)
-        for field in parser.fields {
-            try note(field, bytes)
-            headers.append(Self.field(field, bytes))
-        }
+        for field in parser.fields { try note(field, bytes) }
         let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         try checkHost(bytes, minorVersion: parser.minorVersion)
-        if let authority = target.authority { headers[FieldNames.host] = bytes.text(authority) }
         let framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
         return RequestHead(
             method: Self.method(bytes, parser.method), path: target.path, query: target.query,
-            headers: headers, minorVersion: parser.minorVersion, framing: framing,
+            fieldSection: Self.section(parser, bytes, authority: target.authority),
+            minorVersion: parser.minorVersion, framing: framing,
             keepsAlive: !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive),
             expectsContinue: try expectsContinue(bytes, framing, minorVersion: parser.minorVersion),
             requestID: requestID)
@@ -134,53 +129,23 @@ struct RequestReader {
 
     // MARK: Text
 
+    /// The field lines as they are; the authority of an absolute-form target replaces `Host` (RFC 9112, section 3.2.2).
+    private static func section(
+        _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
+    ) -> FieldSection {
+        if parser.section.isEmpty { return .empty }
+        let section = FieldSection(
+            lines: bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
+        guard let authority else { return section }
+        var fields = section.fields
+        fields[FieldNames.host] = bytes.text(authority)
+        return FieldSection(fields: fields)
+    }
+
     private static func method(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method {
         if bytes.matches(range, exactly: "GET") { return .get }
         if bytes.matches(range, exactly: "POST") { return .post }
         return HTTPRequest.Method(bytes.text(range)) ?? .get
-    }
-
-    private static func field(_ field: RequestParser.Field, _ bytes: Span<UInt8>) -> HTTPField {
-        let name = FieldNames.known(bytes, field.name) ?? HTTPField.Name(bytes.text(field.name))
-        // The scanner has let only tokens pass.
-        guard let name else { preconditionFailure("a field name that is no token") }
-        return bytes.extracting(field.value).withUnsafeBufferPointer { value in
-            if let text = String(validating: value, as: UTF8.self) {
-                return HTTPField(name: name, value: text)
-            }
-            return HTTPField(name: name, value: value)
-        }
-    }
-}
-
-/// The names most clients send, in the spelling they send: found without making text.
-enum FieldNames {
-    static let host = HTTPField.Name("Host")!
-
-    private static let byLength: [[(bytes: [UInt8], name: HTTPField.Name)]] = {
-        let names: [HTTPField.Name] = [
-            .accept, .acceptEncoding, .acceptLanguage, .authorization, .cacheControl, .connection,
-            .contentLength,
-            .contentType, .cookie, .expect, host, .ifMatch, .ifModifiedSince, .ifNoneMatch, .ifRange, .origin,
-            .range, .referer, .te, .transferEncoding, .userAgent, .via,
-        ]
-        var table: [[(bytes: [UInt8], name: HTTPField.Name)]] = Array(repeating: [], count: 24)
-        for name in names {
-            table[name.rawName.utf8.count].append((Array(name.rawName.utf8), name))
-        }
-        return table
-    }()
-
-    static func known(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPField.Name? {
-        guard range.count < byLength.count else { return nil }
-        search: for candidate in byLength[range.count] {
-            for index in 0..<range.count
-            where candidate.bytes[index] != bytes[range.lowerBound + index] {
-                continue search
-            }
-            return candidate.name
-        }
-        return nil
     }
 }
 

@@ -39,16 +39,25 @@ enum ResponseEncoder {
         return minorVersion == 0 ? .untilClose : .chunked
     }
 
-    /// Appends the head to `output`, which is as before if it throws.
+    /// Appends the head to `output`, which is as before if it throws. Returns whether the answer is the connection's
+    /// last, which the handler may ask for with `Connection: close`.
     static func encodeHead(
         _ response: Response, _ context: Context, into output: inout [UInt8]
-    ) throws(ResponseFault) {
+    ) throws(ResponseFault) -> Bool {
         guard (200...599).contains(response.status.code) else { throw .status(response.status.code) }
         let start = output.count
         appendStatusLine(response.status, to: &output)
         var hasDate = false
-        for field in response.headers where !isServers(field.name) {
-            if field.name == .date { hasDate = true }
+        var closes = context.closes
+        for field in response.headers {
+            switch role(of: field.name) {
+            case .handlers: break
+            case .date: hasDate = true
+            case .servers: continue
+            case .connection:
+                if asksToClose(field) { closes = true }
+                continue
+            }
             guard append(field, to: &output) else {
                 output.removeLast(output.count - start)
                 throw .forbiddenByte(field: field.name.rawName)
@@ -59,12 +68,13 @@ enum ResponseEncoder {
         output.append(text: context.requestID)
         output.append("\r\n")
         appendFraming(context.framing, to: &output)
-        if context.closes {
+        if closes {
             output.append("Connection: close\r\n")
         } else if context.minorVersion == 0 {
             output.append("Connection: keep-alive\r\n")
         }
         output.append("\r\n")
+        return closes
     }
 
     /// `100 Continue` (RFC 9110, section 15.2.1).
@@ -91,13 +101,30 @@ enum ResponseEncoder {
         output.append("\r\n")
     }
 
-    /// Fields that are the server's alone: its framing may not be contradicted.
-    private static func isServers(_ name: HTTPField.Name) -> Bool {
-        switch name.canonicalName {
-        case "connection", "content-length", "transfer-encoding", "x-request-id", "keep-alive", "upgrade":
-            true
-        default: false
+    private enum Role {
+        case handlers, date
+        /// The server's alone: its framing may not be contradicted.
+        case servers
+        case connection
+    }
+
+    /// Most names are told by their length.
+    private static func role(of name: HTTPField.Name) -> Role {
+        let name = name.canonicalName
+        switch name.utf8.count {
+        case 4 where name == "date": return .date
+        case 7 where name == "upgrade": return .servers
+        case 10 where name == "connection": return .connection
+        case 10 where name == "keep-alive": return .servers
+        case 12 where name == "x-request-id": return .servers
+        case 14 where name == "content-length": return .servers
+        case 17 where name == "transfer-encoding": return .servers
+        default: return .handlers
         }
+    }
+
+    private static func asksToClose(_ field: HTTPField) -> Bool {
+        field.value.lowercased().split(separator: ",").contains { $0.contains("close") }
     }
 
     private static func append(_ field: HTTPField, to output: inout [UInt8]) -> Bool {

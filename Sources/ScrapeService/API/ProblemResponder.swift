@@ -7,9 +7,26 @@ struct ProblemResponder: Responder {
     let next: any Responder
     let logger: Logger
 
-    func respond(to request: Request) async throws -> Response {
+    func handler(for request: inout Request) -> Handler {
         do {
-            return try await next.respond(to: request)
+            switch try next.handler(for: &request) {
+            case .immediate(let respond):
+                return .immediate { request in
+                    do { return try respond(request) } catch { return answer(error, request) }
+                }
+            case .suspending(let respond):
+                return .suspending { request in
+                    do { return try await respond(request) } catch { return answer(error, request) }
+                }
+            }
+        } catch {
+            return .immediate { answer(error, $0) }
+        }
+    }
+
+    private func answer(_ error: any Error, _ request: Request) -> Response {
+        do {
+            throw error
         } catch let problem as Problem {
             return answer(problem, request)
         } catch let error as HTTPError {

@@ -10,9 +10,9 @@ struct TestServer {
     let port: Int
     let log = LogRecorder()
 
-    struct Handler: Responder {
+    struct OneHandler: Responder {
         let respondTo: @Sendable (Request) async throws -> Response
-        func respond(to request: Request) async throws -> Response { try await respondTo(request) }
+        func handler(for request: inout Request) -> HTTPCore.Handler { .suspending(respondTo) }
     }
 
     init(
@@ -22,7 +22,7 @@ struct TestServer {
         loop = try EventLoop(name: "server")
         let log = self.log
         let logger = Logger(label: "test") { _ in log.handler }
-        server = Server(loop: loop, limits: limits, logger: logger, responder: Handler(respondTo: handler))
+        server = Server(loop: loop, limits: limits, logger: logger, responder: OneHandler(respondTo: handler))
         port = try await server.start(host: "127.0.0.1", port: 0)
     }
 

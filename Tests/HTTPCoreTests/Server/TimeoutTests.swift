@@ -42,7 +42,7 @@ import Testing
         let client = try await test.connect()
         #expect(try await client.get().status == 200)
         #expect(try await client.readToEnd() == "")
-        #expect(await test.server.counters.idleTimeouts == 1)
+        #expect(await test.server.counters.causes[.idleTimeout] == 1)
         await client.close()
         await test.stop()
     }
@@ -104,7 +104,7 @@ import Testing
         let client = try await test.connect()
         try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         while !failed.withLock({ $0 }) { try await test.loop.sleep(for: .milliseconds(10)) }
-        #expect(await test.server.counters.writeTimeouts == 1)
+        #expect(await test.server.counters.causes[.writeTimeout] == 1)
         await client.close()
         await test.stop()
     }

@@ -10,7 +10,7 @@ import Testing
         let context = ResponseEncoder.Context(
             framing: framing, closes: closes, minorVersion: minorVersion, dateLine: Array("Date: D\r\n".utf8),
             requestID: "id1")
-        try ResponseEncoder.encodeHead(response, context, into: &output)
+        _ = try ResponseEncoder.encodeHead(response, context, into: &output)
         return String(decoding: output, as: UTF8.self)
     }
 
