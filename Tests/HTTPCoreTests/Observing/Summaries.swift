@@ -1,6 +1,5 @@
+import HTTPCore
 import HTTPTypes
-
-@testable import HTTPCore
 
 extension RequestSummary {
     static func make(
