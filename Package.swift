@@ -75,6 +75,13 @@ let package = Package(
             name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict
         ),
         .executableTarget(
+            name: "EventServer",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/EventServer", swiftSettings: strict),
+        .executableTarget(
             name: "HelloServer",
             dependencies: [
                 "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
