@@ -15,7 +15,7 @@ final class Exchange {
     let request: Request?
     let requestID: String
     let minorVersion: Int
-    let start: ContinuousClock.Instant
+    let start: LoopTime
     /// Where in all of the connection's output the answer begins.
     let outputStart: Int
     var body: BodyDecoder
@@ -30,7 +30,7 @@ final class Exchange {
 
     init(
         request: Request?, id: String? = nil, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool,
-        start: ContinuousClock.Instant, outputStart: Int
+        start: LoopTime, outputStart: Int
     ) {
         self.request = request
         requestID = id ?? request?.id ?? RequestID.generate()

@@ -29,8 +29,8 @@ public actor Server {
     private var connections: [ObjectIdentifier: Entry] = [:]
     private var admission: Admission
     private var rest: Timer?
-    private var nextShedding = ContinuousClock.now
-    private var nextAcceptLog = ContinuousClock.now
+    private var nextShedding = LoopTime.now
+    private var nextAcceptLog = LoopTime.now
     private var isShutDown = false
     private var hardDeadline: Timer?
     private var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
@@ -137,7 +137,7 @@ public actor Server {
         guard context.loop.now >= nextShedding else { return false }
         nextShedding = context.loop.now + context.limits.acceptBackOff
         let idle = connections.values.lazy.map(\.connection)
-            .filter { $0.assumeIsolated { $0.state.isBetweenRequests } }
+            .filter { $0.assumeIsolated { $0.core.state.isBetweenRequests } }
             .prefix(Self.maxShedInARow)
         for connection in Array(idle) {
             context.counters.shedConnections += 1

@@ -11,19 +11,21 @@ struct RequestReader {
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
-    /// Understands the head that `parser` found in `bytes`.
-    mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
+    /// Understands the head that `parser` found in `bytes`; `head` is to be used only if it does not throw.
+    mutating func read(
+        _ parser: RequestParser, _ bytes: Span<UInt8>, into head: inout RequestHead
+    ) throws(HTTPError) {
         for field in parser.fields { try note(field, bytes) }
         let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         try checkHost(bytes, minorVersion: parser.minorVersion)
-        let framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
-        return RequestHead(
+        head.minorVersion = parser.minorVersion
+        head.framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
+        head.keepsAlive = !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive)
+        head.expectsContinue = try expectsContinue(bytes, head.framing, minorVersion: parser.minorVersion)
+        head.request = Request(
             method: Self.method(bytes, parser.method), path: target.path, query: target.query,
-            fieldSection: Self.section(parser, bytes, authority: target.authority),
-            minorVersion: parser.minorVersion, framing: framing,
-            keepsAlive: !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive),
-            expectsContinue: try expectsContinue(bytes, framing, minorVersion: parser.minorVersion),
-            requestID: requestID)
+            fieldSection: Self.section(parser, bytes, authority: target.authority), body: .empty,
+            id: requestID ?? "", remoteAddress: nil)
     }
 
     /// Takes note of the fields that steer the connection.
