@@ -48,6 +48,7 @@ extension EventLoop {
         schedule(at: LoopTime.now + delay, body)
     }
 
+    /// Calls `body` on this loop's thread at `deadline`, at once if that has passed. Loop's thread only.
     @discardableResult
     public func schedule(at deadline: ContinuousClock.Instant, _ body: @escaping () -> Void) -> Timer {
         schedule(at: LoopTime(deadline), body)

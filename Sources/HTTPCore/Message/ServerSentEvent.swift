@@ -13,6 +13,7 @@ public struct ServerSentEvent: Hashable, Sendable {
     /// Text that clients skip.
     public var comment: String?
 
+    /// An event of whatever parts it has.
     public init(
         id: String? = nil, event: String? = nil, data: String? = nil, retry: Duration? = nil,
         comment: String? = nil

@@ -2,6 +2,7 @@
 public struct ServerObservers: ServerObserver {
     private let observers: [any ServerObserver]
 
+    /// One observer of several, told in this order.
     public init(_ observers: [any ServerObserver]) { self.observers = observers }
 
     public func connectionOpened() {
