@@ -1,7 +1,8 @@
 import Glibc
-import HTTPCore
 import Synchronization
 import Testing
+
+@testable import HTTPCore
 
 /// An actor whose thread is a loop's.
 private actor Resident {
