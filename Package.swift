@@ -125,5 +125,13 @@ let package = Package(
         .executableTarget(
             name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",
             exclude: ["README.md", "run", "count.py"], swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Benchmarks/http/CAllocationCounter"),
+        .executableTarget(
+            name: "AllocationBenchmark",
+            dependencies: [
+                "HTTPCore", "CAllocationCounter", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/http/Allocations", swiftSettings: strict),
     ]
 )

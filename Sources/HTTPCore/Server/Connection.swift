@@ -10,16 +10,6 @@ actor Connection {
     /// Stored, since the runtime asks for it at every suspension.
     nonisolated let unownedExecutor: UnownedSerialExecutor
 
-    /// What the connection's task is for.
-    enum Arrival {
-        /// A request whose answer may have to be waited for.
-        case request(RequestHead, Handler)
-        /// What is no request: one answer, then the end.
-        case refusal(HTTPError, RefusalCause, requestID: String?)
-        /// The last answer is queued, or nobody is owed one.
-        case end
-    }
-
     nonisolated let context: ServerContext
     let remoteAddress: String?
     var core: ConnectionCore
@@ -31,7 +21,7 @@ actor Connection {
     /// The task works; else a callback takes what arrives next.
     var taskIsBusy = false
     /// The next thing for the task to do.
-    var arrivalWaiter: UnsafeContinuation<Arrival, Never>?
+    var workWaiter: UnsafeContinuation<ConnectionCore.Work, Never>?
     /// A callback that goes on with what has arrived is queued.
     private var advanceIsScheduled = false
 
@@ -39,7 +29,7 @@ actor Connection {
     var exchange: Exchange?
     var bodyWaiter: UnsafeContinuation<Void, Never>?
     var outputWaiters: [UnsafeContinuation<Void, Never>] = []
-    var isWaitingForWritable = false
+    private var isWatchingWritable = false
     var flushIsScheduled = false
     /// Streamed since others had their turn.
     var bytesInARow = 0
@@ -48,14 +38,13 @@ actor Connection {
         self.context = context
         unownedExecutor = context.loop.asUnownedSerialExecutor()
         self.remoteAddress = remoteAddress
-        core = ConnectionCore(context: context, descriptor: descriptor)
+        core = ConnectionCore(context: context, descriptor: descriptor, remoteAddress: remoteAddress)
     }
 
     /// Begins, with a `refusal` instead of a first request if there is one; throws when the descriptor cannot be watched.
     func start(refusal: HTTPError? = nil) throws {
-        registration = try context.loop.register(core.descriptor, [.readable, .edge]) {
-            [unowned self, loop = context.loop] readiness in
-            loop.isolate(self) { $0.ready(readiness) }
+        registration = try context.loop.register(core.descriptor, [.readable, .edge]) { [self] readiness in
+            Self.tell(self, readiness)
         }
         armTimer()
         context.observer?.connectionOpened()
@@ -66,31 +55,24 @@ actor Connection {
 
     /// Goes on with what has arrived, unless the task is at work, which does so afterwards.
     func advance() {
-        guard !taskIsBusy, !core.state.isClosed, core.output.count <= ConnectionCore.maxQueuedBytes else {
-            return
-        }
-        if let arrival = takeArrival() { handOver(arrival) }
+        if !taskIsBusy, let work = takeWork() { handOver(work) }
     }
 
     /// Answers what can be answered at once; returns what the task is needed for.
-    func takeArrival() -> Arrival? {
-        let step = core.takeRequests(context, from: remoteAddress)
-        flush()
-        if core.state.isClosed { return .end }
-        switch step {
-        case .incomplete: awaitHead()
-        case .pause: if !isWaitingForWritable { scheduleAdvance() }
-        case .request(let head, let handler): return .request(head, handler)
-        case .refusal(let error): return .refusal(error, RefusalCause(error), requestID: core.refusedID)
-        case .end: return .end
+    func takeWork() -> ConnectionCore.Work? {
+        let progress = core.proceed(context)
+        if progress.flush != .done {
+            act(on: progress.flush)
+            if core.state.isClosed { return .end }
+        }
+        switch progress.step {
+        case .incomplete(let deadline): if let deadline { arm(deadline) }
+        case .idle: end()
+        case .blocked: break
+        case .pause: scheduleAdvance()
+        case .work(let work): return work
         }
         return nil
-    }
-
-    private func awaitHead() {
-        core.state.awaitHead(hasBegun: core.parser.hasBegun, now: context.loop.now)
-        if core.state.isDraining, core.state.phase == .idle { return end() }
-        armTimer()
     }
 
     /// Goes on after others have had their turn.
@@ -107,19 +89,24 @@ actor Connection {
 
     // MARK: Events
 
+    /// Calls ``ready(_:)``, whose isolated parameter is its first in the calling convention too: the loop calls back on
+    /// its own thread, which is where this actor lives. `assumeIsolated` takes 1,500 instructions to find that out.
+    private static let tell = unsafeBitCast(
+        { $0.ready($1) } as @Sendable (isolated Connection, Readiness) -> Void,
+        to: (@Sendable (Connection, Readiness) -> Void).self)
+
     private func ready(_ readiness: Readiness) {
-        guard !core.state.isClosed else { return }
-        if readiness.contains(.readable) { core.inputIsReady = true }
+        context.loop.checkIsolated()
+        guard core.note(readiness) else { return }
         if readiness.contains(.closed) {
-            core.clientHasEnded = true
             if readiness.contains(.failed), core.state.phase == .handling, bodyWaiter == nil {
                 return abort()
             }
             noteClientEnd()
         }
-        if isWaitingForWritable, readiness.contains(.writable) { flush() }
+        if readiness.contains(.writable) { flush() }
         advance()
-        resumeBodyWaiter()
+        if taskIsBusy { resumeBodyWaiter() }
     }
 
     /// A handler whose client has left, with all of its request read, is cancelled after a while.
@@ -130,7 +117,11 @@ actor Connection {
     }
 
     func armTimer() {
-        guard let deadline = core.state.nextDeadline, !timer.covers(deadline) else { return }
+        if let deadline = core.state.nextDeadline { arm(deadline) }
+    }
+
+    private func arm(_ deadline: LoopTime) {
+        guard !timer.covers(deadline) else { return }
         timer.arm(deadline, on: context.loop) { [unowned self, loop = context.loop] in
             loop.isolate(self) { $0.timerFired() }
         }
@@ -191,8 +182,8 @@ actor Connection {
     }
 
     private func resumeWaiters() {
-        if let waiter = arrivalWaiter {
-            arrivalWaiter = nil
+        if let waiter = workWaiter {
+            workWaiter = nil
             waiter.resume(returning: .end)
         }
         resumeBodyWaiter()
@@ -226,8 +217,8 @@ actor Connection {
     }
 
     func watchWritable(_ on: Bool) {
-        guard isWaitingForWritable != on, let registration else { return }
-        isWaitingForWritable = on
+        guard isWatchingWritable != on, let registration else { return }
+        isWatchingWritable = on
         do {
             try registration.update(on ? [.readable, .writable, .edge] : [.readable, .edge])
         } catch {

@@ -7,14 +7,23 @@ import HTTPTypes
 struct ConnectionCore {
     /// How far it came with what has arrived.
     enum Step {
-        /// No complete head is left.
-        case incomplete
-        /// Others, or the client, have to have their turn first.
+        /// No complete head is left; by `deadline` somebody has to look.
+        case incomplete(deadline: LoopTime?)
+        /// Nothing of a next request has come, and none is to come any more.
+        case idle
+        /// The client has to take some of its answers first.
+        case blocked
+        /// Others have to have their turn first.
         case pause
+        case work(Work)
+    }
+
+    /// What the connection's task is for.
+    enum Work {
         /// A request whose answer may have to be waited for.
         case request(RequestHead, Handler)
-        /// What is no request.
-        case refusal(HTTPError)
+        /// What is no request: one answer, then the end.
+        case refusal(HTTPError, RefusalCause, requestID: String?)
         /// The client has ended its side, or the last answer is written.
         case end
     }
@@ -25,11 +34,17 @@ struct ConnectionCore {
         case end
     }
 
+    struct Progress {
+        var step: Step
+        var flush: Flush
+    }
+
     private enum Head {
         case complete, incomplete, end
     }
 
     let descriptor: Int32
+    private let remoteAddress: String?
     var state: ConnectionState
 
     // Reading.
@@ -44,16 +59,19 @@ struct ConnectionCore {
     /// Everything that the client has sent was read.
     private(set) var inputHasEnded = false
     /// The client's id of a head that was refused.
-    private(set) var refusedID: String?
+    private var refusedID: String?
 
     // Writing: see ConnectionCoreWriting.
     var output = OutputQueue()
+    /// The kernel took no more, and has not told yet that it does again.
+    var isBlocked = false
 
     /// Of the last request, so that a body or a writer that outlives it is told from the next one's.
     var exchangeNumber: UInt64 = 0
 
-    init(context: ServerContext, descriptor: Int32) {
+    init(context: ServerContext, descriptor: Int32, remoteAddress: String?) {
         self.descriptor = descriptor
+        self.remoteAddress = remoteAddress
         state = ConnectionState(context.bounds, now: context.loop.now)
         parser = RequestParser(limits: context.wireLimits)
     }
@@ -63,9 +81,34 @@ struct ConnectionCore {
     /// Pipelined requests answered before others get their turn.
     private static let maxHeadsInARow = 256
 
-    /// Answers the requests that have arrived, as long as each can be answered at once. The answers lie in the shared
-    /// writer: ``flush(_:)`` comes next.
-    mutating func takeRequests(_ context: ServerContext, from remoteAddress: String?) -> Step {
+    /// Takes note of an event; false when it comes too late.
+    mutating func note(_ readiness: Readiness) -> Bool {
+        if readiness.contains(.readable) { inputIsReady = true }
+        if readiness.contains(.closed) { clientHasEnded = true }
+        return !state.isClosed
+    }
+
+    /// Answers the requests that have arrived, as long as each can be answered at once, and sends the answers.
+    mutating func proceed(_ context: ServerContext) -> Progress {
+        // A client that does not read its answers gets no more of them made.
+        guard !state.isClosed, output.count <= Self.maxQueuedBytes else {
+            return Progress(step: state.isClosed ? .work(.end) : .blocked, flush: .done)
+        }
+        var step = takeRequests(context)
+        let flush = flush(context)
+        switch step {
+        case .incomplete:
+            state.awaitHead(hasBegun: parser.hasBegun, now: context.loop.now)
+            let isOver = state.isDraining && state.phase == .idle && output.isEmpty
+            step = isOver ? .idle : .incomplete(deadline: state.nextDeadline)
+        case .pause where isBlocked: step = .blocked
+        default: break
+        }
+        return Progress(step: step, flush: flush)
+    }
+
+    /// The answers lie in the shared writer afterwards.
+    private mutating func takeRequests(_ context: ServerContext) -> Step {
         assert(context.writer.count == 0, "another connection's bytes")
         if state.isDraining { inputIsReady = true }
         var head = RequestHead()
@@ -73,16 +116,14 @@ struct ConnectionCore {
             do throws(HTTPError) {
                 switch try nextHead(context, into: &head) {
                 case .complete: break
-                case .incomplete: return .incomplete
-                case .end: return .end
+                case .incomplete: return .incomplete(deadline: nil)
+                case .end: return .work(.end)
                 }
             } catch {
-                return .refusal(error)
+                return .work(.refusal(error, RefusalCause(error), requestID: refusedID))
             }
-            head.request.remoteAddress = remoteAddress
-            if head.request.id.isEmpty { head.request.id = RequestID.generate() }
-            if let step = answer(&head, context) { return step }
-            if state.isLastAnswer { return .end }
+            if let work = answer(&head, context) { return .work(work) }
+            if state.isLastAnswer { return .work(.end) }
             if context.writer.count > Self.maxQueuedBytes || !output.isEmpty { return .pause }
         }
         return .pause
@@ -90,7 +131,7 @@ struct ConnectionCore {
 
     /// Answers a request that no task is needed for: its handler is immediate, its answer in memory, and it has no
     /// body. Returns any other one.
-    private mutating func answer(_ head: inout RequestHead, _ context: ServerContext) -> Step? {
+    private mutating func answer(_ head: inout RequestHead, _ context: ServerContext) -> Work? {
         context.counters.requests += 1
         state.beginRequest(keepsAlive: head.keepsAlive)
         exchangeNumber += 1
@@ -179,7 +220,7 @@ struct ConnectionCore {
     private mutating func understand(
         _ span: Span<UInt8>, into head: inout RequestHead
     ) throws(HTTPError) {
-        var reader = RequestReader()
+        var reader = RequestReader(remoteAddress: remoteAddress)
         do throws(HTTPError) {
             try reader.read(parser, span, into: &head)
             parser.reset()

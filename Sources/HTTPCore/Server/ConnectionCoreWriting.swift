@@ -11,6 +11,8 @@ extension ConnectionCore {
     enum Flush {
         /// Nothing is left.
         case done
+        /// Nothing is left, for the first time since the kernel took no more.
+        case unblocked
         /// The kernel takes no more for now.
         case blocked
         /// Others have to have their turn first.
@@ -55,11 +57,12 @@ extension ConnectionCore {
 
     /// Sends what was written and what is queued, as far as the kernel takes it.
     mutating func flush(_ context: ServerContext) -> Flush {
+        guard !state.isClosed else {
+            context.writer.removeAll()
+            return .done
+        }
         if context.writer.count > 0 {
-            if output.isEmpty, sendWritten(context) {
-                state.endWritableWait()
-                return .done
-            }
+            if output.isEmpty, sendWritten(context) { return .done }
             stash(context)
         }
         var sent = 0
@@ -68,6 +71,7 @@ extension ConnectionCore {
             do throws(SystemError) {
                 guard case .done(let count) = try offerOutput() else {
                     state.awaitWritable(now: context.loop.now)
+                    isBlocked = true
                     return .blocked
                 }
                 output.consume(count)
@@ -76,8 +80,10 @@ extension ConnectionCore {
                 return .failed
             }
         }
+        guard isBlocked else { return .done }
+        isBlocked = false
         state.endWritableWait()
-        return .done
+        return .unblocked
     }
 
     /// Offers the writer's bytes to the kernel, behind nothing queued; false when some are left, in writer or queue.

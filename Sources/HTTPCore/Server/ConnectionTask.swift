@@ -2,21 +2,21 @@ import HTTPTypes
 
 /// The connection's task: made for the first request that cannot be answered at once, and kept for the next ones.
 extension Connection {
-    func handOver(_ arrival: Arrival) {
-        if case .end = arrival, finishNow() { return }
+    func handOver(_ work: ConnectionCore.Work) {
+        if case .end = work, finishNow() { return }
         taskIsBusy = true
-        if let waiter = arrivalWaiter {
-            arrivalWaiter = nil
-            waiter.resume(returning: arrival)
+        if let waiter = workWaiter {
+            workWaiter = nil
+            waiter.resume(returning: work)
         } else {
-            task = Task(executorPreference: context.preference) { await self.run(arrival) }
+            task = Task(executorPreference: context.preference) { await self.run(work) }
         }
     }
 
-    private func run(_ first: Arrival) async {
-        var arrival = first
+    private func run(_ first: ConnectionCore.Work) async {
+        var work = first
         while true {
-            switch arrival {
+            switch work {
             case .request(let head, let handler):
                 await serve(head, handler)
                 if mustSettle { await settle() }
@@ -27,18 +27,18 @@ extension Connection {
             }
             if core.state.isClosed { return }
             if core.state.isLastAnswer { return await finish() }
-            arrival = await nextArrival()
+            work = await nextWork()
         }
     }
 
-    private func nextArrival() async -> Arrival {
+    private func nextWork() async -> ConnectionCore.Work {
         taskIsBusy = false
-        if let arrival = takeArrival() {
+        if let work = takeWork() {
             taskIsBusy = true
-            return arrival
+            return work
         }
         if core.state.isClosed { return .end }
-        return await withUnsafeContinuation { arrivalWaiter = $0 }
+        return await withUnsafeContinuation { workWaiter = $0 }
     }
 
     /// Sends what is left, then closes so that the answer is not destroyed by a reset (RFC 9112, section 9.6).

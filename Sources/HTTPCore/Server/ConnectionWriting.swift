@@ -2,15 +2,17 @@
 extension Connection {
     /// Sends what was written and queued, as far as the kernel takes it.
     func flush() {
-        guard !core.state.isClosed else { return context.writer.removeAll() }
-        switch core.flush(context) {
-        case .done:
-            watchWritable(false)
-            resumeOutputWaiters()
+        act(on: core.flush(context))
+        resumeOutputWaiters()
+    }
+
+    func act(on flush: ConnectionCore.Flush) {
+        switch flush {
+        case .done: break
+        case .unblocked: watchWritable(false)
         case .blocked:
             armTimer()
             watchWritable(true)
-            resumeOutputWaiters()
         case .pause: scheduleFlush()
         case .failed: abort()
         }
@@ -51,7 +53,7 @@ extension Connection {
     }
 
     func resumeOutputWaiters() {
-        guard !outputWaiters.isEmpty else { return }
+        guard taskIsBusy, !outputWaiters.isEmpty else { return }
         let waiters = outputWaiters
         outputWaiters = []
         for waiter in waiters { waiter.resume() }

@@ -33,6 +33,7 @@ final class Exchange {
         start: LoopTime, outputStart: Int
     ) {
         self.request = request
+        isHead = request?.method == .head
         requestID = id ?? request?.id ?? RequestID.generate()
         self.minorVersion = minorVersion
         self.body = body
@@ -41,7 +42,7 @@ final class Exchange {
         self.outputStart = outputStart
     }
 
-    var isHead: Bool { request?.method == .head }
+    let isHead: Bool
 
     func summary(remoteAddress: String?, responseBytes: Int, duration: Duration) -> RequestSummary {
         RequestSummary(

@@ -8,8 +8,13 @@ struct RequestReader {
     private var connectionCloses = false
     private var connectionKeepsAlive = false
     private var expectation: Range<Int>?
+    private let remoteAddress: String?
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
+
+    init(remoteAddress: String? = nil) {
+        self.remoteAddress = remoteAddress
+    }
 
     /// Understands the head that `parser` found in `bytes`; `head` is to be used only if it does not throw.
     mutating func read(
@@ -23,9 +28,10 @@ struct RequestReader {
         head.keepsAlive = !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive)
         head.expectsContinue = try expectsContinue(bytes, head.framing, minorVersion: parser.minorVersion)
         head.request = Request(
-            method: Self.method(bytes, parser.method), path: target.path, query: target.query,
-            fieldSection: Self.section(parser, bytes, authority: target.authority), body: .empty,
-            id: requestID ?? "", remoteAddress: nil)
+            head: Request.Head(
+                method: Self.method(bytes, parser.method), path: target.path, query: target.query,
+                section: Self.section(parser, bytes, authority: target.authority),
+                id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress))
     }
 
     /// Takes note of the fields that steer the connection.
@@ -135,13 +141,13 @@ struct RequestReader {
     private static func section(
         _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
     ) -> FieldSection {
-        if parser.section.isEmpty { return .empty }
-        let section = FieldSection(
-            lines: bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
+        if parser.section.isEmpty { return .fields([:]) }
+        var section = FieldSection.lines(
+            bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
         guard let authority else { return section }
-        var fields = section.fields
+        var fields = section.read()
         fields[FieldNames.host] = bytes.text(authority)
-        return FieldSection(fields: fields)
+        return .fields(fields)
     }
 
     private static func method(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method {

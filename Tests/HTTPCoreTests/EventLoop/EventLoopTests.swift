@@ -1,8 +1,7 @@
 import Glibc
+@testable import HTTPCore
 import Synchronization
 import Testing
-
-@testable import HTTPCore
 
 /// An actor whose thread is a loop's.
 private actor Resident {

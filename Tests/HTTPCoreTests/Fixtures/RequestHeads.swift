@@ -14,5 +14,5 @@ extension RequestHead {
     var path: String { request.path }
     var query: String? { request.query }
     var headers: HTTPFields { request.headers }
-    var requestID: String? { request.id.isEmpty ? nil : request.id }
+    var requestID: String { request.id }
 }
