@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz build format lint bench bench-http image clean
+.PHONY: help demo test fuzz build format lint docs bench bench-http image clean
 
 SOURCES := Sources Tests Benchmarks Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
 
@@ -16,6 +16,7 @@ test: ## Everything from nothing: lint, build, unit tests, allocations, end-to-e
 	Scripts/bootstrap test
 	$(MAKE) --no-print-directory lint
 	swift build
+	Scripts/docs
 	swift test --no-parallel
 	Benchmarks/http/allocations
 	Tests/EndToEnd/run
@@ -34,6 +35,9 @@ lint: ## Check the format of every Swift file
 
 format: ## Format every Swift file in place
 	swift format format --in-place --parallel --recursive $(SOURCES)
+
+docs: ## HTTPCore's documentation, without a warning and without a bare declaration
+	Scripts/docs
 
 bench: ## Measure the main job against the best Python (Benchmarks/README.md)
 	Scripts/bootstrap bench
