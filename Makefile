@@ -2,21 +2,22 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build format lint bench image clean
+.PHONY: help demo test build format lint bench bench-http image clean
 
-SOURCES := Sources Tests Package.swift $(wildcard Examples)
+SOURCES := Sources Tests Benchmarks Package.swift $(wildcard Examples)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Scrape the Dutch GIMP manual and count its words (one minute after the build)
 	@Scripts/demo
 
-test: ## Everything from nothing: lint, build, unit tests, end-to-end tests
+test: ## Everything from nothing: lint, build, unit tests, allocations, end-to-end tests
 	Scripts/bootstrap test
 	$(MAKE) --no-print-directory lint
 	swift build
 	swift test --no-parallel
+	Benchmarks/http/allocations
 	Tests/EndToEnd/run
 
 build: ## The release binary, .build/release/scrape-service
@@ -33,6 +34,13 @@ bench: ## Measure the main job against the best Python (Benchmarks/README.md)
 	Scripts/bootstrap bench
 	swift build -c release --product scrape-service
 	Benchmarks/main-job/run
+
+bench-http: ## Measure the HTTP server against nginx and Hummingbird; count its instructions and allocations
+	Scripts/bootstrap bench-http
+	swift build -c release --product HelloServer
+	Benchmarks/http/run
+	Benchmarks/http/instructions
+	Benchmarks/http/allocations
 
 image: ## Build the container image with buildah
 	Scripts/build-image

@@ -77,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "ConformanceServer",
             dependencies: [
-                "HTTPCore",
+                "HTTPCore", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -105,5 +105,13 @@ let package = Package(
         .executableTarget(
             name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",
             exclude: ["README.md", "run", "count.py"], swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Benchmarks/http/CAllocationCounter"),
+        .executableTarget(
+            name: "AllocationBenchmark",
+            dependencies: [
+                "HTTPCore", "CAllocationCounter", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/http/Allocations", swiftSettings: strict),
     ]
 )

@@ -23,10 +23,19 @@ struct ConformanceServer: AsyncParsableCommand {
     var idleTimeout = 75.0
     @Option(help: "In which a client must take some of its answer, seconds.")
     var writeTimeout = 30.0
+    @Option(help: "For requests in flight after SIGTERM, seconds.")
+    var drainTimeout = 25.0
+    @Option(help: "Open connections.")
+    var maxConnections = ServerLimits().maxConnections
+    @Option(help: "Open connections of one address; 0 is no limit.")
+    var maxConnectionsPerAddress = ServerLimits().maxConnectionsPerAddress ?? 0
 
     func validate() throws {
+        guard maxConnections > 0, maxConnectionsPerAddress >= 0 else {
+            throw ValidationError("A limit of connections is too low.")
+        }
         guard maxBody >= 0 else { throw ValidationError("--max-body is less than 0.") }
-        let timeouts = [headerTimeout, bodyTimeout, idleTimeout, writeTimeout]
+        let timeouts = [headerTimeout, bodyTimeout, idleTimeout, writeTimeout, drainTimeout]
         guard timeouts.allSatisfy({ $0 > 0 && $0 < 1e9 }) else {
             throw ValidationError("A time-out is more than 0 and less than a billion seconds.")
         }
@@ -35,9 +44,13 @@ struct ConformanceServer: AsyncParsableCommand {
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let loop = try EventLoop(name: "http")
+        var router = Routes.make(maxBodyBytes: maxBody)
+        let faults = FaultRoutes(loop: loop)
+        faults.add(to: &router)
         let server = Server(
             loop: loop, limits: limits, logger: Logger(label: "conformance"),
-            responder: echoAll ? Routes.Echo(maxBodyBytes: maxBody) : Routes.make(maxBodyBytes: maxBody))
+            responder: echoAll ? Routes.Echo(maxBodyBytes: maxBody) : router)
+        faults.server.value = server
         let port = try await server.start(host: "127.0.0.1", port: port)
         print("http://127.0.0.1:\(port)/")
         // Whoever waits for this line may read it through a pipe.
@@ -54,6 +67,9 @@ struct ConformanceServer: AsyncParsableCommand {
         limits.bodyTimeout = .seconds(bodyTimeout)
         limits.idleTimeout = .seconds(idleTimeout)
         limits.writeTimeout = .seconds(writeTimeout)
+        limits.drainTimeout = .seconds(drainTimeout)
+        limits.maxConnections = maxConnections
+        limits.maxConnectionsPerAddress = maxConnectionsPerAddress == 0 ? nil : maxConnectionsPerAddress
         return limits
     }
 }

@@ -38,8 +38,10 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     let poller: Poller
     private var batch: [Job] = []
     private var nextJob = 0
-    private var cachedNow: ContinuousClock.Instant?
+    private var cachedNow: LoopTime?
     var timers = Heap<TimerEntry>()
+    /// No timer is due earlier.
+    var nextTimer = LoopTime.distantFuture
     var timerSequence: UInt64 = 0
     /// Timers in the heap that were cancelled: too many of them and the heap is rebuilt without them.
     var cancelledTimers = 0
@@ -81,9 +83,9 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     /// The time, read at most once a turn: precise enough for deadlines. Loop's thread only.
-    public var now: ContinuousClock.Instant {
+    var now: LoopTime {
         if let cachedNow { return cachedNow }
-        let now = ContinuousClock.now
+        let now = LoopTime.now
         cachedNow = now
         return now
     }
@@ -109,6 +111,17 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     public func isIsolatingCurrentContext() -> Bool? {
         isCurrent
+    }
+
+    /// Runs `body` as `actor`, whose executor is this loop, from a callback of this loop's.
+    ///
+    /// `assumeIsolated` asks the runtime whether that is so, for 1,500 instructions; the loop knows its thread.
+    func isolate<Isolated: Actor>(_ actor: Isolated, _ body: (isolated Isolated) -> Void) {
+        checkIsolated()
+        withoutActuallyEscaping(body) { body in
+            // The isolated parameter is the function's first, in the calling convention too.
+            unsafeBitCast(body, to: ((Isolated) -> Void).self)(actor)
+        }
     }
 
     private func push(_ job: Job) {

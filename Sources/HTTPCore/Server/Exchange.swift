@@ -16,7 +16,7 @@ final class Exchange {
     let requestID: String
     let isHead: Bool
     let minorVersion: Int
-    let start: ContinuousClock.Instant
+    let start: LoopTime
     /// Where in all of the connection's output the answer begins.
     let outputStart: Int
     var body: BodyDecoder
@@ -31,8 +31,7 @@ final class Exchange {
 
     init(
         request: Request?, id: String? = nil, isHead: Bool = false, minorVersion: Int, body: BodyDecoder,
-        awaitsContinue: Bool,
-        start: ContinuousClock.Instant, outputStart: Int
+        awaitsContinue: Bool, start: LoopTime, outputStart: Int
     ) {
         self.request = request
         requestID = id ?? request?.id ?? RequestID.generate()

@@ -10,12 +10,27 @@ public actor Server {
 
     /// Connections accepted in one go before others get their turn.
     private static let maxAcceptsInARow = 64
+    /// Idle connections closed in one go to make room: enough for a burst, few enough to keep most warm.
+    private static let maxShedInARow = 32
+    /// Failures of accept are logged at most that often: under load each close brings another.
+    private static let acceptLogInterval: Duration = .seconds(10)
+
+    /// A connection, and how it counts.
+    private struct Entry {
+        let connection: Connection
+        let client: ClientNetwork
+        let verdict: Admission.Verdict
+    }
 
     private let context: ServerContext
     private var listener: Int32?
     private var registration: Registration?
     private var isAccepting = false
-    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var connections: [ObjectIdentifier: Entry] = [:]
+    private var admission: Admission
+    private var rest: Timer?
+    private var nextShedding = LoopTime.now
+    private var nextAcceptLog = LoopTime.now
     private var isShutDown = false
     private var hardDeadline: Timer?
     private var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
@@ -29,6 +44,7 @@ public actor Server {
         context = ServerContext(
             loop: loop, limits: limits, logger: logger, responder: responder, observer: observer,
             errorResponse: errorResponse)
+        admission = Admission(limits: limits)
     }
 
     /// The default error answer: the reason as a line of text.
@@ -72,10 +88,10 @@ public actor Server {
 
     // MARK: Accepting
 
-    private func acceptSome() {
+    private func acceptSome(upTo count: Int = Server.maxAcceptsInARow) {
         guard let listener, isAccepting else { return }
-        for _ in 0..<Self.maxAcceptsInARow {
-            guard connections.count < context.limits.maxConnections else { return setAccepting(false) }
+        for _ in 0..<count {
+            guard hasRoom || shedIdle() else { return pauseAccepting() }
             do throws(SystemError) {
                 switch try SocketCalls.accept(listener) {
                 case .wouldBlock: return
@@ -89,15 +105,45 @@ public actor Server {
     }
 
     private func open(_ descriptor: Int32, _ peer: SocketAddress) {
-        let connection = Connection(context: context, descriptor: descriptor, remoteAddress: peer.host)
-        connections[ObjectIdentifier(connection)] = connection
         context.counters.acceptedConnections += 1
+        let client = peer.network
+        let verdict = admission.admit(client)
+        if verdict == .drop {
+            context.note(.tooManyConnections)
+            close(descriptor)
+            return
+        }
+        let connection = Connection(context: context, descriptor: descriptor, remoteAddress: peer.host)
+        connections[ObjectIdentifier(connection)] = Entry(
+            connection: connection, client: client, verdict: verdict)
         do {
-            try connection.assumeIsolated { try $0.start() }
+            let refusal = verdict == .turnAway ? Self.tooManyConnections : nil
+            try connection.assumeIsolated { try $0.start(refusal: refusal) }
         } catch {
-            connections[ObjectIdentifier(connection)] = nil
+            remove(connection)
             close(descriptor)
         }
+    }
+
+    private static let tooManyConnections = HTTPError(
+        .serviceUnavailable, "This address has as many connections open as it may.",
+        headers: [.retryAfter: "1"])
+
+    private var hasRoom: Bool { connections.count < context.limits.maxConnections }
+
+    /// Closes connections that wait between two requests; true when that made room.
+    private func shedIdle() -> Bool {
+        // Where none is idle, looking at all of them for each client in the backlog would cost more than serving it.
+        guard context.loop.now >= nextShedding else { return false }
+        nextShedding = context.loop.now + context.limits.acceptBackOff
+        let idle = connections.values.lazy.map(\.connection)
+            .filter { $0.assumeIsolated { $0.core.state.isBetweenRequests } }
+            .prefix(Self.maxShedInARow)
+        for connection in Array(idle) {
+            context.counters.shedConnections += 1
+            connection.assumeIsolated { $0.drain() }
+        }
+        return hasRoom
     }
 
     /// Errors of a connection that failed before it was accepted (accept(2)); the next one may be fine.
@@ -109,14 +155,33 @@ public actor Server {
         .contains(code)
     }
 
-    /// Out of descriptors or memory: nobody listens for a while, so that the loop does not spin. Clients wait in the backlog.
+    /// Out of descriptors or memory. No descriptor is kept in reserve to accept and close with: clients wait in the backlog,
+    /// which ends with the next close, and a dropped connection tells them less.
     private func backOff(_ error: SystemError) {
         context.note(.acceptFailure)
-        context.logger.warning("accept failed", metadata: ["error": "\(error)"])
-        setAccepting(false)
-        context.loop.schedule(after: context.limits.acceptBackOff) {
-            self.assumeIsolated { $0.setAccepting(true) }
+        if context.loop.now >= nextAcceptLog {
+            nextAcceptLog = context.loop.now + Self.acceptLogInterval
+            let failures = context.counters.causes[.acceptFailure, default: 0]
+            context.logger.warning(
+                "accept failed; clients wait",
+                metadata: ["error": "\(error)", "failures_so_far": "\(failures)"])
         }
+        pauseAccepting()
+    }
+
+    /// Nobody listens for a while, so that the loop does not spin.
+    private func pauseAccepting() {
+        setAccepting(false)
+        guard rest == nil else { return }
+        rest = context.loop.schedule(after: context.limits.acceptBackOff) {
+            self.assumeIsolated { $0.resumeAccepting() }
+        }
+    }
+
+    private func resumeAccepting() {
+        rest?.cancel()
+        rest = nil
+        setAccepting(true)
     }
 
     private func setAccepting(_ on: Bool) {
@@ -130,9 +195,15 @@ public actor Server {
     }
 
     private func forget(_ connection: Connection) {
-        connections[ObjectIdentifier(connection)] = nil
-        if connections.count < context.limits.maxConnections { setAccepting(true) }
+        remove(connection)
+        // It may be waited for.
+        if !isAccepting, hasRoom { resumeAccepting() }
         if isShutDown, connections.isEmpty { endShutdown() }
+    }
+
+    private func remove(_ connection: Connection) {
+        guard let entry = connections.removeValue(forKey: ObjectIdentifier(connection)) else { return }
+        admission.leave(entry.client, entry.verdict)
     }
 
     // MARK: The end
@@ -140,6 +211,8 @@ public actor Server {
     /// No new connections, idle ones close at once, what is in flight finishes with `Connection: close` within
     /// `limits.drainTimeout` and is cut off then. Twice is fine, so is before ``start(host:port:)``.
     public func shutdown() async {
+        // Who is in the backlog has been let in by the kernel and may have sent a request.
+        acceptSome(upTo: context.limits.backlog)
         isShutDown = true
         stopListening()
         drainConnections()
@@ -153,12 +226,14 @@ public actor Server {
     }
 
     private func drainConnections() {
-        for connection in Array(connections.values) { connection.assumeIsolated { $0.drain() } }
+        for entry in Array(connections.values) { entry.connection.assumeIsolated { $0.drain() } }
     }
 
     private func stopListening() {
         registration?.cancel()
         registration = nil
+        rest?.cancel()
+        rest = nil
         isAccepting = false
         if let listener { close(listener) }
         listener = nil
@@ -166,7 +241,7 @@ public actor Server {
 
     private func cutOff() {
         context.logger.warning("drain time is over", metadata: ["connections": "\(connections.count)"])
-        for connection in Array(connections.values) { connection.assumeIsolated { $0.abort() } }
+        for entry in Array(connections.values) { entry.connection.assumeIsolated { $0.abort() } }
     }
 
     private func endShutdown() {

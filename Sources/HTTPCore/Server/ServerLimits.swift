@@ -35,7 +35,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var writeTimeout: Duration = .seconds(30)
     /// For requests in flight after ``Server/shutdown()``; then they are cut off. 25 s: below Kubernetes's 30 s grace.
     public var drainTimeout: Duration = .seconds(25)
-    /// That a client which sent FIN still gets answers (RFC 9112, section 9.6); then its handler is cancelled. 1 s.
+    /// In which something of the request must be read, or of the answer written, once the client has sent FIN; then its
+    /// handler is cancelled: it may have only ended its side (RFC 9112, section 9.6), but has mostly left. 1 s.
     public var halfCloseTimeout: Duration = .seconds(1)
     /// That a closing connection waits for the client's last bytes, so that a reset does not destroy the answer
     /// (RFC 9112, section 9.6). 2 s: more than a round trip.
@@ -43,13 +44,22 @@ public struct ServerLimits: Hashable, Sendable {
     /// Bytes dropped in that time. 1 MiB.
     public var maxLingerBytes = 1 << 20
 
-    /// Open connections; more wait in the backlog. 10 000: about 20 MB when idle.
+    /// Open connections. Beyond it idle ones make room for new ones; where none is idle, new ones wait in the backlog, as
+    /// a place is free with the next close. 10 000: about 20 MB when idle.
     public var maxConnections = 10_000
+    /// Open connections of one client: an IPv4 address or an IPv6 /64. One more gets 503 with `Retry-After` and is closed;
+    /// `nil` is no limit. 5 000: half of all, so that nobody takes every place. It is the socket's peer that counts,
+    /// loopback too: behind a proxy, whose address all clients share, set `nil`.
+    public var maxConnectionsPerAddress: Int? = 5_000
+    /// Connections that are being told that 503 at one time; those beyond are closed without an answer. 64: an attacker
+    /// holds few descriptors more than its limit.
+    public var maxTurnedAway = 64
     /// Requests on one connection; the last answer says `Connection: close`. 100 000: lets balancers re-balance at times.
     public var maxRequestsPerConnection = 100_000
     /// Connections the kernel completes before they are accepted. 511: nginx's.
     public var backlog = 511
-    /// Rest after accept ran out of descriptors or memory. 100 ms: nobody spins, recovery feels instant.
+    /// Rest after accept ran out of descriptors, memory or places; a connection that closes ends it. 100 ms: nobody spins,
+    /// recovery feels instant.
     public var acceptBackOff: Duration = .milliseconds(100)
 
     public init() {}

@@ -46,11 +46,12 @@ public struct RequestSummary: Sendable {
     }
 
     /// A request without a body, answered at once.
-    init(_ request: Request, status: Int, responseBytes: Int, duration: Duration) {
+    init(_ request: Request, status: Int, responseBytes: Int, nanoseconds: Int64) {
         self.init(
             method: request.method, route: request.route, path: request.path, status: status,
             isComplete: true,
-            requestBodyBytes: 0, responseBytes: responseBytes, duration: duration, id: request.id,
+            requestBodyBytes: 0, responseBytes: responseBytes, duration: .nanoseconds(nanoseconds),
+            id: request.id,
             remoteAddress: request.remoteAddress)
     }
 }

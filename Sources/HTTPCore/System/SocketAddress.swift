@@ -1,5 +1,12 @@
 import Glibc
 
+/// What counts as one client: an IPv4 address, or an IPv6 /64, of which each subscriber has one at least (RFC 6177).
+/// Both in network order.
+enum ClientNetwork: Hashable {
+    case ipv4(UInt32)
+    case ipv6(prefix: UInt64)
+}
+
 /// An IP address and a port.
 struct SocketAddress {
     private var storage = sockaddr_storage()
@@ -47,6 +54,21 @@ struct SocketAddress {
         }
         guard code == 0 else { return nil }
         return name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
+    /// What counts as one client.
+    var network: ClientNetwork {
+        let copy = storage
+        return withUnsafeBytes(of: copy) { bytes in
+            // sin_addr begins at byte 4, sin6_addr at byte 8.
+            if family == AF_INET { return .ipv4(bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) }
+            let (prefix, rest) = bytes.loadUnaligned(fromByteOffset: 8, as: (UInt64, UInt64).self)
+            // ::ffff:a.b.c.d is how a socket of both families shows an IPv4 client (RFC 4291, section 2.5.5.2).
+            if prefix == 0, UInt32(truncatingIfNeeded: rest.littleEndian) == 0xFFFF_0000 {
+                return .ipv4(bytes.loadUnaligned(fromByteOffset: 20, as: UInt32.self))
+            }
+            return .ipv6(prefix: prefix)
+        }
     }
 
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {

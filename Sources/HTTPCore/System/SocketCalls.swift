@@ -8,12 +8,17 @@ enum SocketCalls {
     private static let streamType = Int32(
         SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
 
-    /// A listening socket. Accepted sockets inherit its `TCP_NODELAY` (Linux, tcp(7)).
+    /// What the kernel queues beyond the client's window. 128 KiB: without a bound it takes megabytes for each client that
+    /// does not read, and copying them keeps the others waiting; what is in flight to a fast one is not limited.
+    private static let maxUnsentBytes: Int32 = 128 << 10
+
+    /// A listening socket. Accepted sockets inherit its options (Linux, tcp(7)).
     static func listen(_ address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
         let descriptor = try systemCall("socket") { socket(address.family, streamType, 0) }
         do throws(SystemError) {
             try set(descriptor, SOL_SOCKET, SO_REUSEADDR)
             try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
+            try set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, maxUnsentBytes)
             try systemCall("bind") { address.withPointer { Glibc.bind(descriptor, $0, $1) } }
             try systemCall("listen") { Glibc.listen(descriptor, Int32(clamping: backlog)) }
         } catch {
@@ -110,10 +115,12 @@ enum SocketCalls {
         close(descriptor)
     }
 
-    private static func set(_ descriptor: Int32, _ level: Int32, _ name: Int32) throws(SystemError) {
-        var one: Int32 = 1
+    private static func set(
+        _ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Int32 = 1
+    ) throws(SystemError) {
+        var value = value
         try systemCall("setsockopt") {
-            setsockopt(descriptor, level, name, &one, socklen_t(MemoryLayout<Int32>.size))
+            setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
         }
     }
 }

@@ -10,22 +10,30 @@ struct RequestReader {
     private var hasContentType = false
     private var expectsContinue = false
     private var expectsMore = false
+    private let remoteAddress: String?
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
-    /// Understands the head that `parser` found in `bytes`.
-    mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
+    init(remoteAddress: String? = nil) {
+        self.remoteAddress = remoteAddress
+    }
+
+    /// Understands the head that `parser` found in `bytes`; `head` is to be used only if it does not throw.
+    mutating func read(
+        _ parser: RequestParser, _ bytes: Span<UInt8>, into head: inout RequestHead
+    ) throws(HTTPError) {
         for field in parser.fields { try note(field, bytes) }
         try checkHost(bytes, minorVersion: parser.minorVersion)
         let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
-        let framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
-        return RequestHead(
-            method: Self.method(bytes, parser.method), path: target.path, query: target.query,
-            fieldSection: Self.section(parser, bytes, authority: target.authority),
-            minorVersion: parser.minorVersion, framing: framing,
-            keepsAlive: !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive),
-            expectsContinue: try waitsForContinue(framing, minorVersion: parser.minorVersion),
-            requestID: requestID)
+        head.minorVersion = parser.minorVersion
+        head.framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
+        head.keepsAlive = !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive)
+        head.expectsContinue = try waitsForContinue(head.framing, minorVersion: parser.minorVersion)
+        head.request = Request(
+            head: Request.Head(
+                method: Self.method(bytes, parser.method), path: target.path, query: target.query,
+                section: Self.section(parser, bytes, authority: target.authority),
+                id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress))
     }
 
     /// Takes note of the fields that steer the connection.
@@ -147,13 +155,13 @@ struct RequestReader {
     private static func section(
         _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
     ) -> FieldSection {
-        if parser.section.isEmpty, authority == nil { return .empty }
-        let section = FieldSection(
-            lines: bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
+        if parser.section.isEmpty, authority == nil { return .fields([:]) }
+        var section = FieldSection.lines(
+            bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
         guard let authority else { return section }
-        var fields = section.fields
+        var fields = section.read()
         fields[FieldNames.host] = bytes.text(authority)
-        return FieldSection(fields: fields)
+        return .fields(fields)
     }
 
     private static func method(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method {

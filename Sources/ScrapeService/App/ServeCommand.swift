@@ -35,6 +35,9 @@ package struct ServeCommand: AsyncParsableCommand {
     var drainTimeoutSeconds: Double?
     @Option(help: "Open connections. [default: 10000]")
     var maxConnections: Int?
+    @Option(
+        help: "Open connections of one address, 0 for no limit (behind a proxy). [default: 5000]")
+    var maxConnectionsPerAddress: Int?
     @Option(help: "User-Agent of jobs that name none.")
     var userAgent: String?
     @Option(help: "trace, debug, info, notice, warning or error. [default: info]")
@@ -105,6 +108,11 @@ package struct ServeCommand: AsyncParsableCommand {
         limits.maxConnections = try settings.int(
             maxConnections, "--max-connections", "SCRAPE_MAX_CONNECTIONS", in: 1...1_000_000,
             default: limits.maxConnections)
+        let perAddress = try settings.int(
+            maxConnectionsPerAddress, "--max-connections-per-address",
+            "SCRAPE_MAX_CONNECTIONS_PER_ADDRESS", in: 0...1_000_000,
+            default: limits.maxConnectionsPerAddress ?? 0)
+        limits.maxConnectionsPerAddress = perAddress == 0 ? nil : perAddress
         limits.headerTimeout = try settings.seconds(
             headerTimeoutSeconds, "--header-timeout-seconds", "SCRAPE_HEADER_TIMEOUT_SECONDS",
             default: limits.headerTimeout)

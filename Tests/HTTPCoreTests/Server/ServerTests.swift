@@ -276,24 +276,6 @@ import Testing
         await test.stop()
     }
 
-    @Test("connections beyond the limit wait until one closes")
-    func maxConnections() async throws {
-        let test = try await TestServer(limits: TestServer.makeLimits { $0.maxConnections = 2 })
-        let first = try await test.connect()
-        let second = try await test.connect()
-        _ = try await first.get()
-        _ = try await second.get()
-        let third = try await test.connect()
-        try await third.send("GET /third HTTP/1.1\r\nHost: a\r\n\r\n")
-        try await test.loop.sleep(for: .milliseconds(20))
-        #expect(await test.server.counters.acceptedConnections == 2)
-        await first.close()
-        #expect(try await third.readAnswer().body == "/third")
-        await second.close()
-        await third.close()
-        await test.stop()
-    }
-
     @Test("hundreds of connections at once are served")
     func manyConnections() async throws {
         let test = try await TestServer()
