@@ -107,7 +107,8 @@ struct ConnectionCore {
         return Progress(step: step, flush: flush)
     }
 
-    /// The answers lie in the shared writer afterwards.
+    /// The answers lie in the shared writer afterwards, "in the same order that the requests were received" (RFC 9112,
+    /// section 9.3.2): the next request waits for the answer before it.
     private mutating func takeRequests(_ context: ServerContext) -> Step {
         assert(context.writer.count == 0, "another connection's bytes")
         if state.isDraining { inputIsReady = true }

@@ -14,6 +14,7 @@ final class Exchange {
     /// `nil` for what was no request.
     let request: Request?
     let requestID: String
+    /// "The server MUST NOT send content in the response" to HEAD (RFC 9110, section 9.3.2), nor in a refusal of one.
     let isHead: Bool
     let minorVersion: Int
     let start: LoopTime

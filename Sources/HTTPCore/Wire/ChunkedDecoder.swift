@@ -66,6 +66,8 @@ struct ChunkedDecoder {
         }
     }
 
+    /// "Recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer
+    /// conversion overflows" (RFC 9112, section 7.1).
     private mutating func stepSize(_ byte: UInt8) throws(HTTPError) {
         if let digit = Byte.hexValue(byte) {
             sizeDigits += 1
@@ -85,6 +87,8 @@ struct ChunkedDecoder {
 
     // MARK: Extensions: *( ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] BWS ), but no BWS behind the size
 
+    /// "A recipient MUST ignore unrecognized chunk extensions"; it "ought to limit the total length" (RFC 9112,
+    /// section 7.1.1).
     private mutating func enterExtension() throws(HTTPError) {
         try countExtensionByte()
         state = .extensionName
@@ -162,7 +166,8 @@ struct ChunkedDecoder {
         }
     }
 
-    /// A field that frames or routes a message means nothing behind it, unless somebody merges it into the head.
+    /// "A recipient MUST NOT merge a trailer field into a header section unless" its definition permits that (RFC 9110,
+    /// section 6.5.1): all are dropped, and one that would frame or route the message is refused.
     private func checkTrailerName() throws(HTTPError) {
         let name = trailerName.span
         for forbidden: StaticString in ["content-length", "transfer-encoding", "host"]

@@ -2,8 +2,8 @@
 enum HostGrammar {
     /// Whether `range` of `bytes` is a host with or without a port.
     ///
-    /// The grammar has an empty host, `http` has none: "If the authority component is empty and its URI scheme
-    /// requires a non-empty authority […], the server can reject the request" (RFC 9112, section 3.3).
+    /// The grammar has an empty host, `http` has none: "If the target URI's authority component is empty and its URI
+    /// scheme requires a non-empty authority […], the server can reject the request" (RFC 9112, section 3.3).
     static func isValid(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
         guard index < range.upperBound, bytes[index] != Byte.colon else { return false }

@@ -71,7 +71,8 @@ struct RequestReader {
         }
     }
 
-    /// `Connection` is a list of tokens in any case (RFC 9110, section 7.6.1).
+    /// A list of tokens in any case (RFC 9110, section 7.6.1). "A recipient MUST parse and ignore a reasonable number
+    /// of empty list elements" (section 5.6.1.2).
     private mutating func noteConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
         for option in bytes.listElements(value) {
             if bytes.matches(option, caseInsensitively: "close") { connectionCloses = true }
@@ -90,7 +91,9 @@ struct RequestReader {
         }
     }
 
-    /// `1*DIGIT` and nothing else: no sign, no list, no overflow (RFC 9112, section 6.3).
+    /// `1*DIGIT` and nothing else. Of an invalid length, "the recipient MUST treat it as an unrecoverable error […] the
+    /// server MUST respond with a 400" (RFC 9112, section 6.3), and it "MUST […] prevent parsing errors due to integer
+    /// conversion overflows" (RFC 9110, section 8.6). A repeated one may be mended or refused there.
     private static func length(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPError) -> Int {
         var length = 0
         for index in value {
@@ -104,7 +107,9 @@ struct RequestReader {
         return length
     }
 
-    /// Required of HTTP/1.1, and a host if it is there (RFC 9112, section 3.2).
+    /// "A server MUST respond with a 400 […] to any HTTP/1.1 request message that lacks a Host header field and to any
+    /// request message that contains more than one Host header field line or a Host header field with an invalid field
+    /// value" (RFC 9112, section 3.2).
     private func checkHost(_ bytes: Span<UInt8>, minorVersion: Int) throws(HTTPError) {
         guard let host else {
             if minorVersion == 0 { return }
@@ -115,6 +120,8 @@ struct RequestReader {
 
     // MARK: Framing
 
+    /// "A server MAY reject a request that contains both Content-Length and Transfer-Encoding"; Transfer-Encoding in
+    /// HTTP/1.0 it "MUST treat […] as if the framing is faulty" (RFC 9112, section 6.1).
     private func framing(
         _ bytes: Span<UInt8>, minorVersion: Int, limits: WireLimits
     ) throws(HTTPError) -> BodyFraming {
@@ -129,7 +136,10 @@ struct RequestReader {
         return .length(contentLength)
     }
 
-    /// `chunked`, alone. Another coding that is well formed is 501; all else is 400 (RFC 9112, section 6.1).
+    /// `chunked`, alone. "A server that receives a request message with a transfer coding it does not understand SHOULD
+    /// respond with 501" (RFC 9112, section 6.1); of one where chunked is not last "the server MUST respond with the
+    /// 400" (section 6.3). Both fit an unknown coding alone: 501 tells more. Stricter than a list: an empty element is
+    /// 400 as well, since some take it for a coding.
     private static func checkCodings(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPError) {
         if bytes.matches(value, caseInsensitively: "chunked") { return }
         let codings = bytes.listElements(value)
@@ -150,13 +160,15 @@ struct RequestReader {
 
     private func waitsForContinue(_ framing: BodyFraming, minorVersion: Int) throws(HTTPError) -> Bool {
         if expectsMore { throw HTTPError(.expectationFailed, "The only expectation is 100-continue.") }
-        // An HTTP/1.0 client does not know interim answers (RFC 9110, section 10.1.1).
+        // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation"
+        // (RFC 9110, section 10.1.1).
         return expectsContinue && minorVersion == 1 && framing != .none
     }
 
     // MARK: Text
 
-    /// The field lines as they are; the authority of an absolute-form target replaces `Host` (RFC 9112, section 3.2.2).
+    /// The field lines as they are. Of an absolute-form target, "the origin server MUST ignore the received Host header
+    /// field (if any) and instead use the host information of the request-target" (RFC 9112, section 3.2.2).
     private static func section(
         _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
     ) -> FieldSection {

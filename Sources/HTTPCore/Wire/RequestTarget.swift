@@ -15,6 +15,7 @@ struct RequestTarget {
             (path, query) = try Self.split(bytes, target)
             authority = nil
         } else if bytes.matches(target, exactly: "*") {
+            // These forms "MUST NOT be used with other methods" (RFC 9110, section 7.1).
             guard bytes.matches(method, exactly: "OPTIONS") else {
                 throw .malformed("Only OPTIONS has the target *.")
             }
@@ -59,13 +60,16 @@ struct RequestTarget {
         if byte < Byte.space || byte == Byte.delete { throw .malformed("The path has an escaped control.") }
     }
 
-    /// The authority of `http://authority/path`: a host, no userinfo.
+    /// The authority of `http://authority/path`: a host, no userinfo. "A server MUST accept the absolute-form"
+    /// (RFC 9112, section 3.2.2); of an empty host, a recipient "MUST reject it as invalid" (RFC 9110, section 4.2.1).
     private static func authority(_ bytes: Span<UInt8>, _ target: Range<Int>) throws(HTTPError) -> Range<Int>
     {
         let start: Int
         if target.count > 7, bytes.matches(target.prefix(7), caseInsensitively: "http://") {
             start = target.lowerBound + 7
         } else if target.count > 8, bytes.matches(target.prefix(8), caseInsensitively: "https://") {
+            // It "MUST be rejected unless it has been received over a connection that has been secured" (RFC 9110,
+            // section 7.4).
             throw HTTPError(.misdirectedRequest, "This connection is not one for https.")
         } else {
             throw .malformed("The request target has no form that this server knows.")

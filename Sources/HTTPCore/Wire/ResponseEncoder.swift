@@ -20,6 +20,8 @@ enum ResponseFault: Error, Hashable, Sendable {
 
 /// Writes response heads and chunks.
 enum ResponseEncoder {
+    /// "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx […] or 204"
+    /// (RFC 9110, section 8.6), nor Transfer-Encoding, which no HTTP/1.0 client may see either (RFC 9112, section 6.1).
     static func framing(
         status: HTTPResponse.Status, length: Int?, minorVersion: Int
     ) -> ResponseFraming {

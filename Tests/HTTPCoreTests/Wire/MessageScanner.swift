@@ -41,7 +41,9 @@ struct MessageScanner {
         guard message != nil else {
             guard let length = try parser.parse(bytes.span) else { return false }
             var reader = RequestReader()
-            begin(try reader.read(parser, bytes.span))
+            var head = RequestHead()
+            try reader.read(parser, bytes.span, into: &head)
+            begin(head)
             parser.reset()
             buffer.removeFirst(length)
             return true
@@ -57,9 +59,10 @@ struct MessageScanner {
     }
 
     private mutating func begin(_ head: RequestHead) {
+        let request = head.request
         message = CorpusMessage(
-            method: head.method.rawValue, target: head.path + (head.query.map { "?" + $0 } ?? ""),
-            host: head.headers[FieldNames.host], closes: !head.keepsAlive,
+            method: request.method.rawValue, target: request.path + (request.query.map { "?" + $0 } ?? ""),
+            host: request.headers[FieldNames.host], closes: !head.keepsAlive,
             expectsContinue: head.expectsContinue)
         decoder = BodyDecoder(head.framing, limits: limits)
     }
