@@ -91,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "ConformanceServer",
             dependencies: [
-                "HTTPCore",
+                "HTTPCore", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -106,7 +106,7 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
-            swiftSettings: strict),
+            exclude: ["Wire/Corpus"], swiftSettings: strict),
         .testTarget(
             name: "PrometheusMetricsTests",
             dependencies: ["PrometheusMetrics", .product(name: "Metrics", package: "swift-metrics")],

@@ -42,7 +42,7 @@ struct ConformanceServer: AsyncParsableCommand {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let loop = try EventLoop(name: "http")
         var router = Routes.make(maxBodyBytes: maxBody)
-        let faults = FaultRoutes()
+        let faults = FaultRoutes(loop: loop)
         faults.add(to: &router)
         let server = Server(
             loop: loop, limits: limits, logger: Logger(label: "conformance"), responder: router)

@@ -109,9 +109,9 @@ actor Connection {
         if taskIsBusy { resumeBodyWaiter() }
     }
 
-    /// A handler whose client has left, with all of its request read, is cancelled after a while.
+    /// A handler whose client has left is cancelled when nothing moves for a while.
     func noteClientEnd() {
-        guard core.clientHasEnded, let exchange, exchange.body.isComplete else { return }
+        guard core.clientHasEnded, exchange != nil else { return }
         core.state.clientEnded(now: context.loop.now)
         armTimer()
     }

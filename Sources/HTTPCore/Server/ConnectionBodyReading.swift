@@ -11,13 +11,13 @@ extension Connection {
             if core.state.isClosed { throw ConnectionError.clientLeft }
             if let failure = exchange?.bodyFailure { throw failure }
             if exchange?.body.isComplete != false { return nil }
-            sendContinue()
             if let piece = try bodyPieceNow() { return piece }
             if exchange?.body.isComplete == true { continue }
             if core.inputIsReady {
                 piecesInARow += 1
                 if piecesInARow % Self.maxReadsInARow == 0 { await context.loop.yield() }
             } else {
+                sendContinue()
                 try await waitForBody()
             }
         }
@@ -46,7 +46,9 @@ extension Connection {
             throw error
         }
         exchange?.bodyBytes += piece.count
-        if exchange?.body.isComplete == true { noteClientEnd() }
+        // Whoever sends does not wait: no interim answer is owed (RFC 9110, section 10.1.1).
+        if !piece.isEmpty { exchange?.awaitsContinue = false }
+        if core.clientHasEnded { core.state.progressAfterClientEnd(now: context.loop.now) }
         return piece.isEmpty ? nil : piece
     }
 

@@ -30,7 +30,8 @@ extension Connection {
         core.exchangeNumber += 1
         begin(
             Exchange(
-                request: nil, id: requestID ?? RequestID.generate(), minorVersion: 1,
+                request: nil, id: requestID, isHead: core.parser.isHead,
+                minorVersion: core.parser.minorVersion,
                 body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false,
                 start: context.loop.now, outputStart: core.output.appended))
         await answerFailure(error)
@@ -151,6 +152,7 @@ extension Connection {
         let framing = try beginPiece(bytes.count)
         append(bytes, framing)
         flush()
+        if core.clientHasEnded { core.state.progressAfterClientEnd(now: context.loop.now) }
         bytesInARow += bytes.count
         if bytesInARow > Self.maxStreamedInARow {
             bytesInARow = 0

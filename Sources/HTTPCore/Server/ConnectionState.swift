@@ -84,8 +84,9 @@ struct ConnectionState {
             return .abort
         }
         if let deadline = leftDeadline, deadline <= now {
-            leftDeadline = nil
-            return .cancelHandler
+            // While the client's window is full, the write deadline judges.
+            leftDeadline = writeDeadline == nil ? nil : now + bounds.halfClose
+            if leftDeadline == nil { return .cancelHandler }
         }
         guard let deadline = readDeadline, deadline <= now else { return nil }
         readDeadline = nil
@@ -176,6 +177,11 @@ struct ConnectionState {
     mutating func clientEnded(now: LoopTime) {
         guard phase == .handling, leftDeadline == nil else { return }
         leftDeadline = now + bounds.halfClose
+    }
+
+    /// Something of the request was read, or of the answer written, since the client has ended its side.
+    mutating func progressAfterClientEnd(now: LoopTime) {
+        if leftDeadline != nil { leftDeadline = now + bounds.halfClose }
     }
 
     /// An answer is complete.

@@ -14,6 +14,7 @@ final class Exchange {
     /// `nil` for what was no request.
     let request: Request?
     let requestID: String
+    let isHead: Bool
     let minorVersion: Int
     let start: LoopTime
     /// Where in all of the connection's output the answer begins.
@@ -29,20 +30,18 @@ final class Exchange {
     var isCutOff = false
 
     init(
-        request: Request?, id: String? = nil, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool,
-        start: LoopTime, outputStart: Int
+        request: Request?, id: String? = nil, isHead: Bool = false, minorVersion: Int, body: BodyDecoder,
+        awaitsContinue: Bool, start: LoopTime, outputStart: Int
     ) {
         self.request = request
-        isHead = request?.method == .head
         requestID = id ?? request?.id ?? RequestID.generate()
+        self.isHead = isHead || request?.method == .head
         self.minorVersion = minorVersion
         self.body = body
         self.awaitsContinue = awaitsContinue
         self.start = start
         self.outputStart = outputStart
     }
-
-    let isHead: Bool
 
     func summary(remoteAddress: String?, responseBytes: Int, duration: Duration) -> RequestSummary {
         RequestSummary(

@@ -27,7 +27,10 @@ struct RequestParser {
     private var blankLines = 0
     private(set) var method = 0..<0
     private(set) var target = 0..<0
+    /// 1 while the version is unknown.
     private(set) var minorVersion = 1
+    /// Known as soon as the method is, so that a refusal behind it can keep its content back.
+    private(set) var isHead = false
     private(set) var fields: [Field] = []
     private var fieldName = 0..<0
 
@@ -65,6 +68,8 @@ struct RequestParser {
         phase = .blankLines
         position = 0
         blankLines = 0
+        minorVersion = 1
+        isHead = false
         fields.removeAll(keepingCapacity: true)
     }
 
@@ -86,21 +91,29 @@ struct RequestParser {
     }
 
     private mutating func scanMethod(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
-        while position < bytes.count {
+        let bound = lineStart + limits.maxRequestLineBytes
+        let end = min(bytes.count, bound)
+        while position < end {
             let byte = bytes[position]
             if byte == Byte.space, position > lineStart {
-                method = lineStart..<position
-                position += 1
-                phase = .target
+                try takeMethod(bytes)
                 return true
             }
             guard ByteSet.token.contains(byte) else { throw .malformed("The method is not a token.") }
             position += 1
-            if position - lineStart > Self.maxMethodBytes {
-                throw HTTPError(.notImplemented, "There is no such method.")
-            }
         }
+        if position == bound { throw .malformed("There is no method of that length.") }
         return false
+    }
+
+    private mutating func takeMethod(_ bytes: Span<UInt8>) throws(HTTPError) {
+        method = lineStart..<position
+        if method.count > Self.maxMethodBytes {
+            throw HTTPError(.notImplemented, "There is no such method.")
+        }
+        isHead = bytes.matches(method, exactly: "HEAD")
+        position += 1
+        phase = .target
     }
 
     /// Visible ASCII without "#": controls, spaces, other bytes and fragments never are part of a target.

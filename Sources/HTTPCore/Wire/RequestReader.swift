@@ -7,8 +7,10 @@ struct RequestReader {
     private var host: Range<Int>?
     private var connectionCloses = false
     private var connectionKeepsAlive = false
-    private var expectation: Range<Int>?
     private let remoteAddress: String?
+    private var hasContentType = false
+    private var expectsContinue = false
+    private var expectsMore = false
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
@@ -21,17 +23,22 @@ struct RequestReader {
         _ parser: RequestParser, _ bytes: Span<UInt8>, into head: inout RequestHead
     ) throws(HTTPError) {
         for field in parser.fields { try note(field, bytes) }
-        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         try checkHost(bytes, minorVersion: parser.minorVersion)
+        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         head.minorVersion = parser.minorVersion
         head.framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
         head.keepsAlive = !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive)
-        head.expectsContinue = try expectsContinue(bytes, head.framing, minorVersion: parser.minorVersion)
+        head.expectsContinue = try waitsForContinue(head.framing, minorVersion: parser.minorVersion)
         head.request = Request(
             head: Request.Head(
                 method: Self.method(bytes, parser.method), path: target.path, query: target.query,
                 section: Self.section(parser, bytes, authority: target.authority),
                 id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress))
+        switch head.framing {
+        case .none: break
+        case .length(let length): head.request.body = RequestBody(source: nil, length: length)
+        case .chunked: head.request.body = RequestBody(source: nil, length: nil)
+        }
     }
 
     /// Takes note of the fields that steer the connection.
@@ -41,19 +48,25 @@ struct RequestReader {
             guard host == nil else { throw .malformed("There are two Host fields.") }
             host = field.value
         case 6 where bytes.matches(field.name, caseInsensitively: "expect"):
-            guard expectation == nil else { throw HTTPError(.expectationFailed) }
-            expectation = field.value
+            noteExpectations(field.value, bytes)
         case 10 where bytes.matches(field.name, caseInsensitively: "connection"):
             noteConnection(field.value, bytes)
         case 12 where bytes.matches(field.name, caseInsensitively: "x-request-id"):
             let id = bytes.text(field.value)
             if RequestID.isSane(id) { requestID = id }
+        case 12 where bytes.matches(field.name, caseInsensitively: "content-type"):
+            guard !hasContentType else { throw .malformed("There are two Content-Type fields.") }
+            hasContentType = true
         case 14 where bytes.matches(field.name, caseInsensitively: "content-length"):
             guard contentLength == nil else { throw .malformed("Content-Length is repeated.") }
             contentLength = try Self.length(field.value, bytes)
         case 17 where bytes.matches(field.name, caseInsensitively: "transfer-encoding"):
             guard transferEncoding == nil else { throw .malformed("Transfer-Encoding is repeated.") }
             transferEncoding = field.value
+        // Names that a gateway of the CGI kind takes for those of the framing.
+        case 14 where bytes.matches(field.name, caseInsensitively: "content_length"),
+            17 where bytes.matches(field.name, caseInsensitively: "transfer_encoding"):
+            throw .malformed("A field looks like one that frames the message.")
         default: break
         }
     }
@@ -63,6 +76,17 @@ struct RequestReader {
         for option in bytes.listElements(value) {
             if bytes.matches(option, caseInsensitively: "close") { connectionCloses = true }
             if bytes.matches(option, caseInsensitively: "keep-alive") { connectionKeepsAlive = true }
+        }
+    }
+
+    /// A list as well (RFC 9110, section 10.1.1).
+    private mutating func noteExpectations(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+        for expectation in bytes.listElements(value) where !expectation.isEmpty {
+            if bytes.matches(expectation, caseInsensitively: "100-continue") {
+                expectsContinue = true
+            } else {
+                expectsMore = true
+            }
         }
     }
 
@@ -124,15 +148,10 @@ struct RequestReader {
         throw HTTPError(.notImplemented, "The only transfer coding is chunked.")
     }
 
-    private func expectsContinue(
-        _ bytes: Span<UInt8>, _ framing: BodyFraming, minorVersion: Int
-    ) throws(HTTPError) -> Bool {
-        guard let expectation else { return false }
-        guard bytes.matches(expectation, caseInsensitively: "100-continue") else {
-            throw HTTPError(.expectationFailed, "The only expectation is 100-continue.")
-        }
+    private func waitsForContinue(_ framing: BodyFraming, minorVersion: Int) throws(HTTPError) -> Bool {
+        if expectsMore { throw HTTPError(.expectationFailed, "The only expectation is 100-continue.") }
         // An HTTP/1.0 client does not know interim answers (RFC 9110, section 10.1.1).
-        return minorVersion == 1 && framing != .none
+        return expectsContinue && minorVersion == 1 && framing != .none
     }
 
     // MARK: Text
@@ -141,7 +160,7 @@ struct RequestReader {
     private static func section(
         _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
     ) -> FieldSection {
-        if parser.section.isEmpty { return .fields([:]) }
+        if parser.section.isEmpty, authority == nil { return .fields([:]) }
         var section = FieldSection.lines(
             bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
         guard let authority else { return section }

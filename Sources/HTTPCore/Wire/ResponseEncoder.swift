@@ -2,7 +2,7 @@ import HTTPTypes
 
 /// How a response's content is delimited (RFC 9112, section 6.3).
 enum ResponseFraming: Hashable, Sendable {
-    /// The status allows no content: 1xx, 204, 304 (RFC 9110, section 6.4.1).
+    /// The status allows no content: 1xx, 204, 304 (RFC 9110, section 6.4.1) and 205 (section 15.3.6).
     case forbidden
     case length(Int)
     case chunked
@@ -23,7 +23,10 @@ enum ResponseEncoder {
     static func framing(
         status: HTTPResponse.Status, length: Int?, minorVersion: Int
     ) -> ResponseFraming {
-        if status.code == 204 || status.code == 304 || status.code < 200 { return .forbidden }
+        switch status.code {
+        case ..<200, 204, 205, 304: return .forbidden
+        default: break
+        }
         if let length { return .length(length) }
         return minorVersion == 0 ? .untilClose : .chunked
     }
@@ -59,6 +62,8 @@ enum ResponseEncoder {
         output.append(text: requestID)
         output.append("\r\n")
         appendFraming(framing, to: &output)
+        // Unlike the others that have none, a 205 does not end with its head (RFC 9110, section 15.3.6).
+        if response.status.code == 205 { output.append("Content-Length: 0\r\n") }
         if closes {
             output.append("Connection: close\r\n")
         } else if minorVersion == 0 {
