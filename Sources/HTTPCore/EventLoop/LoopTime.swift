@@ -46,6 +46,8 @@ struct LoopTime: Comparable, Hashable, Sendable {
 extension Duration {
     /// Whole nanoseconds, rounded down; what 64 bits cannot hold, 292 years, counts as that.
     var nanoseconds: Int64 {
+        // Up to nine seconds without a division of 128 bits.
+        if let few = Int64(exactly: attoseconds) { return few / 1_000_000_000 }
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, carry) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)

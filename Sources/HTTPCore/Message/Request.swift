@@ -5,12 +5,14 @@ import Synchronization
 public struct Request: Sendable {
     /// What does not change on the way to the handler: one reference, so that passing a request on costs little.
     private var head: Head
+    /// The content; empty where the request has none.
     public var body: RequestBody
     /// The path's `{names}`, percent-decoded; filled by the router.
     public var parameters: [String: String] = [:]
     /// The pattern of the route that answers, such as `/v1/jobs/{id}`; filled by the router.
     public var route: String?
 
+    /// A request in memory, for tests and for responders that ask others.
     public init(
         method: HTTPRequest.Method, path: String, query: String? = nil, headers: HTTPFields = [:],
         body: RequestBody = .empty, id: String = RequestID.generate(), remoteAddress: String? = nil
@@ -52,11 +54,13 @@ public struct Request: Sendable {
         var fields: HTTPFields { section.withLock { $0.read() } }
     }
 
+    /// As sent; methods are case-sensitive (RFC 9110, section 9.1).
     public var method: HTTPRequest.Method { head.method }
     /// As sent, percent-encoded; begins with "/", or is "*" (RFC 9112, section 3.2.4).
     public var path: String { head.path }
     /// As sent, without the "?"; `nil` when there was none.
     public var query: String? { head.query }
+    /// The fields, in the order they came; understood when they are first asked for.
     public var headers: HTTPFields { head.fields }
     /// The client's own `X-Request-Id` when it sent a sane one, else a new one.
     public var id: String { head.id }

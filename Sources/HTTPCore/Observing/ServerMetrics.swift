@@ -29,23 +29,74 @@ public final class ServerMetrics: ServerObserver {
     }
 
     private struct Key: Hashable {
-        var status: Int
-        var method: HTTPRequest.Method?
-        var route: String?
+        let status: Int
+        let method: HTTPRequest.Method?
+        let route: String?
+
+        init(_ summary: RequestSummary) {
+            status = summary.status
+            method = summary.method
+            route = summary.route
+        }
     }
 
     /// The handlers of one method, route and status.
-    private struct Series {
+    private final class Series: Sendable {
+        let key: Key
         let requests: any CounterHandler
         let duration: any TimerHandler
         let requestBytes: any CounterHandler
         let responseBytes: any CounterHandler
+
+        init(_ key: Key, method: String, factory: any MetricsFactory) {
+            self.key = key
+            let dimensions = [("method", method), ("route", key.route ?? "none")]
+            requests = factory.makeCounter(
+                label: Names.requests, dimensions: dimensions + [("status", String(key.status))])
+            duration = factory.makeTimer(label: Names.duration, dimensions: dimensions)
+            requestBytes = factory.makeCounter(label: Names.requestBytes, dimensions: dimensions)
+            responseBytes = factory.makeCounter(label: Names.responseBytes, dimensions: dimensions)
+        }
+
+        /// Cheap where the strings are the same ones, as a route's are.
+        func isFor(_ summary: RequestSummary) -> Bool {
+            key.status == summary.status && key.method == summary.method && key.route == summary.route
+        }
+
+        func record(_ summary: RequestSummary) {
+            requests.increment(by: 1)
+            duration.recordNanoseconds(summary.duration.nanoseconds)
+            if summary.requestBodyBytes > 0 { requestBytes.increment(by: Int64(summary.requestBodyBytes)) }
+            responseBytes.increment(by: Int64(summary.responseBytes))
+        }
     }
 
+    /// Finds a request's handlers, mostly without hashing its strings.
     private struct Lookup {
-        var series: [Key: Series] = [:]
-        /// Most requests are like the one before.
-        var last: (key: Key, series: Series)?
+        /// A power of two, some times the routes of a large service.
+        private static let slots = 256
+
+        private var recent: [Series?] = Array(repeating: nil, count: slots)
+        private var all: [Key: Series] = [:]
+
+        mutating func series(for summary: RequestSummary, _ make: (Key) -> Series) -> Series {
+            let slot = Self.slot(summary)
+            if let series = recent[slot], series.isFor(summary) { return series }
+            let key = Key(summary)
+            let series = all[key] ?? make(key)
+            // Methods of clients' own invention share their counters, and are not remembered.
+            if ServerMetrics.isKnown(key.method) {
+                all[key] = series
+                recent[slot] = series
+            }
+            return series
+        }
+
+        private static func slot(_ summary: RequestSummary) -> Int {
+            let method = summary.method?.rawValue.utf8.count ?? 0
+            let route = summary.route?.utf8.count ?? 0
+            return (summary.status &+ method &* 67 &+ route &* 131) & (slots - 1)
+        }
     }
 
     private let factory: any MetricsFactory
@@ -76,50 +127,24 @@ public final class ServerMetrics: ServerObserver {
     public func refused(_ cause: RefusalCause) { refusals[cause]?.increment(by: 1) }
 
     public func requestEnded(_ summary: RequestSummary) {
-        let series = series(Key(status: summary.status, method: summary.method, route: summary.route))
-        series.requests.increment(by: 1)
-        let (seconds, attoseconds) = summary.duration.components
-        series.duration.recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-        if summary.requestBodyBytes > 0 { series.requestBytes.increment(by: Int64(summary.requestBodyBytes)) }
-        series.responseBytes.increment(by: Int64(summary.responseBytes))
-    }
-
-    // MARK: Series
-
-    private func series(_ key: Key) -> Series {
-        lookup.withLock { lookup in
-            if let last = lookup.last, last.key == key { return last.series }
-            let series = find(key, &lookup)
-            lookup.last = (key, series)
-            return series
+        let series = lookup.withLock { lookup in
+            lookup.series(for: summary) { Series($0, method: Self.label($0.method), factory: factory) }
         }
+        series.record(summary)
     }
 
-    private func find(_ key: Key, _ lookup: inout Lookup) -> Series {
-        if let known = lookup.series[key] { return known }
-        let method = Self.label(key.method)
-        let made = makeSeries(method, key.route ?? "none", key.status)
-        // Methods of clients' own invention share one series, and are not remembered.
-        if method != "other" { lookup.series[key] = made }
-        return made
-    }
-
-    private func makeSeries(_ method: String, _ route: String, _ status: Int) -> Series {
-        let dimensions = [("method", method), ("route", route)]
-        let requests = dimensions + [("status", String(status))]
-        return Series(
-            requests: factory.makeCounter(label: Names.requests, dimensions: requests),
-            duration: factory.makeTimer(label: Names.duration, dimensions: dimensions),
-            requestBytes: factory.makeCounter(label: Names.requestBytes, dimensions: dimensions),
-            responseBytes: factory.makeCounter(label: Names.responseBytes, dimensions: dimensions))
-    }
+    // MARK: Methods
 
     private static let knownMethods: Set<HTTPRequest.Method> = [
         .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
     ]
 
+    private static func isKnown(_ method: HTTPRequest.Method?) -> Bool {
+        method.map(knownMethods.contains) ?? true
+    }
+
     private static func label(_ method: HTTPRequest.Method?) -> String {
         guard let method else { return "none" }
-        return knownMethods.contains(method) ? method.rawValue : "other"
+        return isKnown(method) ? method.rawValue : "other"
     }
 }
