@@ -19,7 +19,7 @@ final class ServerContext: @unchecked Sendable {
     let errorResponse: @Sendable (HTTPError, String) -> Response
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maxReadBytes, alignment: 16)
     /// What the connection at work has written; empty whenever another one may be.
-    var writer = ByteWriter()
+    let writer = ByteWriter()
     var counters = ServerCounters()
     var whenClosed: (Connection) -> Void = { _ in }
     private var dateSecond = 0
