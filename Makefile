@@ -2,9 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build format lint bench bench-http image clean
+.PHONY: help demo test fuzz build format lint docs bench bench-http image clean
 
-SOURCES := Sources Tests Benchmarks Package.swift $(wildcard Examples)
+SOURCES := Sources Tests Benchmarks Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,9 +16,15 @@ test: ## Everything from nothing: lint, build, unit tests, allocations, end-to-e
 	Scripts/bootstrap test
 	$(MAKE) --no-print-directory lint
 	swift build
+	Scripts/docs
 	swift test --no-parallel
 	Benchmarks/http/allocations
 	Tests/EndToEnd/run
+	RUNS=50000 MUTATIONS=5000 Fuzzing/run
+
+fuzz: ## Fuzz the request parser and compare it with h11: make fuzz [RUNS=10000000] (Fuzzing/README.md)
+	Scripts/bootstrap test
+	RUNS=$(or $(RUNS),1000000) Fuzzing/run
 
 build: ## The release binary, .build/release/scrape-service
 	Scripts/bootstrap build
@@ -29,6 +35,9 @@ lint: ## Check the format of every Swift file
 
 format: ## Format every Swift file in place
 	swift format format --in-place --parallel --recursive $(SOURCES)
+
+docs: ## HTTPCore's documentation, without a warning and without a bare declaration
+	Scripts/docs
 
 bench: ## Measure the main job against the best Python (Benchmarks/README.md)
 	Scripts/bootstrap bench
@@ -46,4 +55,4 @@ image: ## Build the container image with buildah
 	Scripts/build-image
 
 clean: ## Remove everything that was built or installed into this directory
-	rm -rf .build .venv demo-out
+	rm -rf .build Fuzzing/.build .venv demo-out

@@ -11,6 +11,7 @@ import Synchronization
 ///
 // @unchecked: `shared` is locked; the rest is touched on the loop's thread only, which `checkIsolated` holds.
 public final class EventLoop: SerialExecutor, @unchecked Sendable {
+    /// Its thread's name, of which the system keeps 15 characters.
     public let name: String
 
     /// What other threads may touch.
@@ -51,6 +52,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     private var thread = pthread_t()
     private let identity = Atomic<UInt>(0)
 
+    /// Starts the thread. Throws when there is no thread or no descriptor left.
     public init(name: String) throws(SystemError) {
         self.name = name
         poller = try Poller()
@@ -92,6 +94,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     // MARK: Jobs
 
+    /// Runs a job of Swift's runtime on the loop's thread.
     public func enqueue(_ job: consuming ExecutorJob) {
         push(.swift(UnownedJob(job)))
     }
@@ -105,10 +108,12 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         push(.closure(body))
     }
 
+    /// Stops the process unless the caller runs on this loop's thread.
     public func checkIsolated() {
         precondition(isCurrent, "not on the event loop \(name)")
     }
 
+    /// Whether the caller runs on this loop's thread: never unknown.
     public func isIsolatingCurrentContext() -> Bool? {
         isCurrent
     }

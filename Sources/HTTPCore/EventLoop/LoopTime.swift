@@ -22,6 +22,11 @@ struct LoopTime: Comparable, Hashable, Sendable {
         self = Self.anchor.time + (instant - Self.anchor.instant)
     }
 
+    /// The same moment on the clock of everybody else.
+    var instant: ContinuousClock.Instant {
+        Self.anchor.instant + .nanoseconds(nanoseconds - Self.anchor.time.nanoseconds)
+    }
+
     private init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }

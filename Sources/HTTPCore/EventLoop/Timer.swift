@@ -2,12 +2,14 @@ import HeapModule
 
 /// A callback due at a time. Belongs to the loop's thread.
 public final class Timer {
-    let deadline: LoopTime
+    /// When the callback is due.
+    public var deadline: ContinuousClock.Instant { due.instant }
+    let due: LoopTime
     private unowned let loop: EventLoop
     private var body: (() -> Void)?
 
-    init(deadline: LoopTime, loop: EventLoop, body: @escaping () -> Void) {
-        self.deadline = deadline
+    init(due: LoopTime, loop: EventLoop, body: @escaping () -> Void) {
+        self.due = due
         self.loop = loop
         self.body = body
     }
@@ -48,6 +50,7 @@ extension EventLoop {
         schedule(at: LoopTime.now + delay, body)
     }
 
+    /// Calls `body` on this loop's thread at `deadline`, at once if that has passed. Loop's thread only.
     @discardableResult
     public func schedule(at deadline: ContinuousClock.Instant, _ body: @escaping () -> Void) -> Timer {
         schedule(at: LoopTime(deadline), body)
@@ -56,7 +59,7 @@ extension EventLoop {
     @discardableResult
     func schedule(at deadline: LoopTime, _ body: @escaping () -> Void) -> Timer {
         checkIsolated()
-        let timer = Timer(deadline: deadline, loop: self, body: body)
+        let timer = Timer(due: deadline, loop: self, body: body)
         timerSequence += 1
         timers.insert(
             TimerEntry(deadline: deadline, sequence: timerSequence, timer: timer))

@@ -16,11 +16,13 @@ public struct Router: Responder {
         let handler: Handler
     }
 
+    /// What was added, in that order.
     public private(set) var routes: [(method: HTTPRequest.Method, pattern: String)] = []
     private var nodes = [Node()]
     /// Where a path without parameters ends, for those that are sent as they are written.
     private var literalPaths: [String: Int] = [:]
 
+    /// A router without routes.
     public init() {}
 
     /// Adds a route whose handler may suspend. A pattern that does not begin with "/", or a route that is there

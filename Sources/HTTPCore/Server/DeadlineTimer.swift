@@ -4,7 +4,7 @@ struct DeadlineTimer {
 
     /// Whether something will look by that time already.
     func covers(_ deadline: LoopTime) -> Bool {
-        timer.map { $0.deadline <= deadline } ?? false
+        timer.map { $0.due <= deadline } ?? false
     }
 
     /// Makes sure that `fire` is called at `deadline` or earlier.

@@ -6,6 +6,7 @@ public import Logging
 ///
 /// A server that was started holds itself until ``shutdown()``; the loop must outlive it.
 public actor Server {
+    /// The loop it serves on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
     /// Connections accepted in one go before others get their turn.
@@ -54,6 +55,7 @@ public actor Server {
         return Response(status: error.status, headers: headers, body: .bytes(Array("\(error.reason)\n".utf8)))
     }
 
+    /// What the server has done so far.
     public var counters: ServerCounters {
         var counters = context.counters
         counters.openConnections = connections.count

@@ -61,8 +61,11 @@ final class ServerContext: @unchecked Sendable {
 
 /// What a server has done so far.
 public struct ServerCounters: Hashable, Sendable {
+    /// Connections accepted, those that were turned away included.
     public var acceptedConnections = 0
+    /// Connections open now.
     public var openConnections = 0
+    /// Requests whose head was understood.
     public var requests = 0
     /// Requests that no handler saw, by the status they were answered with.
     public var refusals: [Int: Int] = [:]

@@ -62,6 +62,7 @@ public struct ServerLimits: Hashable, Sendable {
     /// recovery feels instant.
     public var acceptBackOff: Duration = .milliseconds(100)
 
+    /// The defaults.
     public init() {}
 
     var wire: WireLimits {

@@ -9,7 +9,7 @@ enum BodyFraming: Hashable, Sendable {
 
 /// A request's head, checked and understood.
 struct RequestHead: Sendable {
-    /// Without its body, which follows on the wire.
+    /// Its body's length is known, its bytes follow on the wire.
     var request = Request.none
     /// The 1 or 0 of HTTP/1.1 and HTTP/1.0; a higher minor version counts as 1 (RFC 9112, section 2.3).
     var minorVersion = 1

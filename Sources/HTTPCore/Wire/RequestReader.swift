@@ -7,10 +7,10 @@ struct RequestReader {
     private var host: Range<Int>?
     private var connectionCloses = false
     private var connectionKeepsAlive = false
+    private let remoteAddress: String?
     private var hasContentType = false
     private var expectsContinue = false
     private var expectsMore = false
-    private let remoteAddress: String?
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
@@ -34,6 +34,11 @@ struct RequestReader {
                 method: Self.method(bytes, parser.method), path: target.path, query: target.query,
                 section: Self.section(parser, bytes, authority: target.authority),
                 id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress))
+        switch head.framing {
+        case .none: break
+        case .length(let length): head.request.body = RequestBody(source: nil, length: length)
+        case .chunked: head.request.body = RequestBody(source: nil, length: nil)
+        }
     }
 
     /// Takes note of the fields that steer the connection.
