@@ -2,21 +2,23 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz build format lint bench image clean
+.PHONY: help demo test fuzz build format lint docs bench bench-http image clean
 
-SOURCES := Sources Tests Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
+SOURCES := Sources Tests Benchmarks Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Scrape the Dutch GIMP manual and count its words (one minute after the build)
 	@Scripts/demo
 
-test: ## Everything from nothing: lint, build, unit tests, end-to-end tests
+test: ## Everything from nothing: lint, build, unit tests, allocations, end-to-end tests
 	Scripts/bootstrap test
 	$(MAKE) --no-print-directory lint
 	swift build
+	Scripts/docs
 	swift test --no-parallel
+	Benchmarks/http/allocations
 	Tests/EndToEnd/run
 	RUNS=50000 MUTATIONS=5000 Fuzzing/run
 
@@ -34,10 +36,20 @@ lint: ## Check the format of every Swift file
 format: ## Format every Swift file in place
 	swift format format --in-place --parallel --recursive $(SOURCES)
 
+docs: ## HTTPCore's documentation, without a warning and without a bare declaration
+	Scripts/docs
+
 bench: ## Measure the main job against the best Python (Benchmarks/README.md)
 	Scripts/bootstrap bench
 	swift build -c release --product scrape-service
 	Benchmarks/main-job/run
+
+bench-http: ## Measure the HTTP server against nginx and Hummingbird; count its instructions and allocations
+	Scripts/bootstrap bench-http
+	swift build -c release --product HelloServer
+	Benchmarks/http/run
+	Benchmarks/http/instructions
+	Benchmarks/http/allocations
 
 image: ## Build the container image with buildah
 	Scripts/build-image

@@ -15,6 +15,7 @@ let package = Package(
     name: "ScrapeService",
     products: [
         .library(name: "HTTPCore", targets: ["HTTPCore"]),
+        .library(name: "PrometheusMetrics", targets: ["PrometheusMetrics"]),
         .executable(name: "scrape-service", targets: ["scrape-service"]),
     ],
     dependencies: [
@@ -23,6 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -40,18 +42,23 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
             ],
             swiftSettings: strict),
         .target(
+            name: "PrometheusMetrics",
+            dependencies: [.product(name: "Metrics", package: "swift-metrics")], swiftSettings: strict),
+        .target(
             name: "ScrapeService",
             dependencies: [
-                "HTTPCore", "CCurl", "CLibXML", "CPostgres",
+                "HTTPCore", "PrometheusMetrics", "CCurl", "CLibXML", "CPostgres",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             exclude: ["Words/StopWords/README.md"],
@@ -68,6 +75,13 @@ let package = Package(
             name: "EchoServer", dependencies: ["HTTPCore"], path: "Examples/EchoServer", swiftSettings: strict
         ),
         .executableTarget(
+            name: "EventServer",
+            dependencies: [
+                "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/EventServer", swiftSettings: strict),
+        .executableTarget(
             name: "HelloServer",
             dependencies: [
                 "HTTPCore", .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -77,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "ConformanceServer",
             dependencies: [
-                "HTTPCore",
+                "HTTPCore", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -89,12 +103,18 @@ let package = Package(
             dependencies: [
                 "HTTPCore", "CLinux", "EchoServer", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
-            swiftSettings: strict),
+            exclude: ["Wire/Corpus"], swiftSettings: strict),
+        .testTarget(
+            name: "PrometheusMetricsTests",
+            dependencies: ["PrometheusMetrics", .product(name: "Metrics", package: "swift-metrics")],
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ScrapeServiceTests",
             dependencies: [
-                "ScrapeService", "HTTPCore",
+                "ScrapeService", "HTTPCore", "PrometheusMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -105,5 +125,13 @@ let package = Package(
         .executableTarget(
             name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",
             exclude: ["README.md", "run", "count.py"], swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Benchmarks/http/CAllocationCounter"),
+        .executableTarget(
+            name: "AllocationBenchmark",
+            dependencies: [
+                "HTTPCore", "CAllocationCounter", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/http/Allocations", swiftSettings: strict),
     ]
 )

@@ -10,8 +10,11 @@ import UnixSignals
 struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "Port on 127.0.0.1; 0 lets the system choose.")
     var port = 8080
+    /// More than any suite announces without sending it: those expect that the server waits.
     @Option(help: "Longest request body, bytes.")
-    var maxBody = ServerLimits().maxBodyBytes
+    var maxBody = 1 << 30
+    @Flag(help: "Answer every path and method with the request's body: for suites that choose their own.")
+    var echoAll = false
     @Option(help: "From a request's first byte to the end of its head, seconds.")
     var headerTimeout = 10.0
     @Option(help: "In which a request body must make progress, seconds.")
@@ -42,10 +45,11 @@ struct ConformanceServer: AsyncParsableCommand {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let loop = try EventLoop(name: "http")
         var router = Routes.make(maxBodyBytes: maxBody)
-        let faults = FaultRoutes()
+        let faults = FaultRoutes(loop: loop)
         faults.add(to: &router)
         let server = Server(
-            loop: loop, limits: limits, logger: Logger(label: "conformance"), responder: router)
+            loop: loop, limits: limits, logger: Logger(label: "conformance"),
+            responder: echoAll ? Routes.Echo(maxBodyBytes: maxBody) : router)
         faults.server.value = server
         let port = try await server.start(host: "127.0.0.1", port: port)
         print("http://127.0.0.1:\(port)/")

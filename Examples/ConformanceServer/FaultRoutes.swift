@@ -1,3 +1,4 @@
+import CLinux
 import HTTPCore
 import HTTPTypes
 import Synchronization
@@ -19,6 +20,7 @@ struct FaultRoutes: Sendable {
         let consumedBytes = Atomic<Int>(0)
     }
 
+    let loop: EventLoop
     let progress = Progress()
     /// Set once the server is there.
     let server = ServerReference()
@@ -41,6 +43,10 @@ struct FaultRoutes: Sendable {
         }
         router.on(.get, "/fault/stream/{bytes}") { try stream($0) }
         router.on(.post, "/fault/count") { try await count($0) }
+        router.on(.post, "/fault/count/later") { request in
+            try await watched { try await loop.sleep(for: .seconds(3600)) }
+            return try await count(request)
+        }
         router.on(.get, "/fault/sleep/{seconds}") { try await sleep($0) }
         router.on(.get, "/fault/state") { _ in try await state() }
     }
@@ -87,7 +93,8 @@ struct FaultRoutes: Sendable {
             throw HTTPError(.badRequest)
         }
         return try await watched {
-            try await Task.sleep(for: .seconds(seconds))
+            // A cancelled `Task.sleep` would hold its memory until the time is up.
+            try await loop.sleep(for: .seconds(seconds))
             return text("awake\n")
         }
     }
@@ -103,14 +110,18 @@ struct FaultRoutes: Sendable {
 
     private func state() async throws -> Response {
         guard let counters = await server.value?.counters else { throw HTTPError(.serviceUnavailable) }
-        let values = [
-            ("open", counters.openConnections), ("accepted", counters.acceptedConnections),
-            ("requests", counters.requests), ("shed", counters.shedConnections),
-            ("running", progress.running.load(ordering: .relaxed)),
-            ("cancelled", progress.cancelled.load(ordering: .relaxed)),
-            ("produced", progress.producedBytes.load(ordering: .relaxed)),
-            ("consumed", progress.consumedBytes.load(ordering: .relaxed)),
-        ] + RefusalCause.allCases.map { ($0.rawValue, counters.causes[$0, default: 0]) }
+        // Resident memory also tells of peaks that are over; this is what is allocated now.
+        let heap = mallinfo2()
+        let values =
+            [
+                ("heap", Int(heap.uordblks + heap.hblkhd)),
+                ("open", counters.openConnections), ("accepted", counters.acceptedConnections),
+                ("requests", counters.requests), ("shed", counters.shedConnections),
+                ("running", progress.running.load(ordering: .relaxed)),
+                ("cancelled", progress.cancelled.load(ordering: .relaxed)),
+                ("produced", progress.producedBytes.load(ordering: .relaxed)),
+                ("consumed", progress.consumedBytes.load(ordering: .relaxed)),
+            ] + RefusalCause.allCases.map { ($0.rawValue, counters.causes[$0, default: 0]) }
         let members = values.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",")
         return Response(
             status: .ok, headers: [.contentType: "application/json"],

@@ -5,8 +5,11 @@ import HTTPTypes
 enum Routes {
     static func make(maxBodyBytes: Int) -> Router {
         var router = Router()
-        for method in [HTTPRequest.Method.get, .options] {
-            router.on(method, "/") { _ in text("OK") }
+        router.on(.get, "/") { _ in text("OK") }
+        router.on(.options, "/") { _ in
+            var response = text("OK")
+            response.headers[.allow] = "GET, HEAD, OPTIONS, POST"
+            return response
         }
         router.on(.post, "/") { request in
             Response(
@@ -18,6 +21,15 @@ enum Routes {
             router.on(method, "/cookie") { text(cookies($0)) }
         }
         return router
+    }
+
+    /// Every path and method: the body back.
+    struct Echo: Responder {
+        let maxBodyBytes: Int
+
+        func handler(for request: inout Request) -> Handler {
+            .suspending { Response(status: .ok, body: .bytes(try await $0.body.collect(upTo: maxBodyBytes))) }
+        }
     }
 
     private static func text(_ text: String) -> Response {

@@ -1,6 +1,7 @@
 // Header only: the Linux calls that Swift's Glibc module leaves out.
 #ifndef HTTPCORE_CLINUX_SHIM_H
 #define HTTPCORE_CLINUX_SHIM_H
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

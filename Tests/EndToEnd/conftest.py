@@ -43,3 +43,10 @@ def slow_site():
     """40 listing pages of 30 adverts, every answer 100 ms late: long enough to interrupt."""
     with harness.Site("--pages", "40", "--no-faults", "--latency-ms", "100", "--concurrency", "32") as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def conformance_binary():
+    """The release build of `ConformanceServer`, the HTTP server alone; CONFORMANCE_BINARY names one that is built."""
+    path = os.environ.get("CONFORMANCE_BINARY")
+    return os.path.abspath(path) if path else harness.built("ConformanceServer")

@@ -46,6 +46,14 @@ def temporary_directory(prefix):
     return directory
 
 
+def built(product):
+    """The path of a product's release build, which is made if need be."""
+    command = ["swift", "build", "-c", "release", "--product", product]
+    subprocess.run(command, cwd=HERE.parent.parent, check=True)
+    shown = subprocess.run([*command, "--show-bin-path"], cwd=HERE.parent.parent, check=True, capture_output=True, text=True)
+    return os.path.join(shown.stdout.strip(), product)
+
+
 def wait_until(condition, seconds, what):
     """The first true value of `condition()`; fails after `seconds` naming `what` was waited for."""
     deadline = time.monotonic() + seconds

@@ -11,6 +11,7 @@ import Synchronization
 ///
 // @unchecked: `shared` is locked; the rest is touched on the loop's thread only, which `checkIsolated` holds.
 public final class EventLoop: SerialExecutor, @unchecked Sendable {
+    /// Its thread's name, of which the system keeps 15 characters.
     public let name: String
 
     /// What other threads may touch.
@@ -38,8 +39,10 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     let poller: Poller
     private var batch: [Job] = []
     private var nextJob = 0
-    private var cachedNow: ContinuousClock.Instant?
+    private var cachedNow: LoopTime?
     var timers = Heap<TimerEntry>()
+    /// No timer is due earlier.
+    var nextTimer = LoopTime.distantFuture
     var timerSequence: UInt64 = 0
     /// Timers in the heap that were cancelled: too many of them and the heap is rebuilt without them.
     var cancelledTimers = 0
@@ -49,6 +52,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     private var thread = pthread_t()
     private let identity = Atomic<UInt>(0)
 
+    /// Starts the thread. Throws when there is no thread or no descriptor left.
     public init(name: String) throws(SystemError) {
         self.name = name
         poller = try Poller()
@@ -81,15 +85,16 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     /// The time, read at most once a turn: precise enough for deadlines. Loop's thread only.
-    public var now: ContinuousClock.Instant {
+    var now: LoopTime {
         if let cachedNow { return cachedNow }
-        let now = ContinuousClock.now
+        let now = LoopTime.now
         cachedNow = now
         return now
     }
 
     // MARK: Jobs
 
+    /// Runs a job of Swift's runtime on the loop's thread.
     public func enqueue(_ job: consuming ExecutorJob) {
         push(.swift(UnownedJob(job)))
     }
@@ -103,12 +108,25 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         push(.closure(body))
     }
 
+    /// Stops the process unless the caller runs on this loop's thread.
     public func checkIsolated() {
         precondition(isCurrent, "not on the event loop \(name)")
     }
 
+    /// Whether the caller runs on this loop's thread: never unknown.
     public func isIsolatingCurrentContext() -> Bool? {
         isCurrent
+    }
+
+    /// Runs `body` as `actor`, whose executor is this loop, from a callback of this loop's.
+    ///
+    /// `assumeIsolated` asks the runtime whether that is so, for 1,500 instructions; the loop knows its thread.
+    func isolate<Isolated: Actor>(_ actor: Isolated, _ body: (isolated Isolated) -> Void) {
+        checkIsolated()
+        withoutActuallyEscaping(body) { body in
+            // The isolated parameter is the function's first, in the calling convention too.
+            unsafeBitCast(body, to: ((Isolated) -> Void).self)(actor)
+        }
     }
 
     private func push(_ job: Job) {
@@ -172,6 +190,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
                 if shared.jobs.isEmpty && !shared.stopping { shared.asleep = true } else { timeout = 0 }
             }
         }
+        // What was read before the sleep is past when its events come.
+        cachedNow = nil
         poller.wait(timeoutMilliseconds: timeout) { event in
             let descriptor = Int(UInt32(truncatingIfNeeded: event.token))
             guard descriptor < registrations.count,

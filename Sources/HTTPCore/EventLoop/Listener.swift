@@ -2,6 +2,7 @@ import Glibc
 
 /// A listening TCP socket on an event loop.
 public actor Listener {
+    /// The loop it listens on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     /// The port that was bound.
     public nonisolated let port: Int

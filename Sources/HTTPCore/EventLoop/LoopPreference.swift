@@ -6,8 +6,10 @@
 public final class LoopPreference: TaskExecutor {
     private let loop: EventLoop
 
+    /// A preference for `loop`, which must outlive the task.
     public init(_ loop: EventLoop) { self.loop = loop }
 
+    /// Runs a job of Swift's runtime on the loop.
     public func enqueue(_ job: consuming ExecutorJob) {
         loop.enqueue(UnownedJob(job), preferring: asUnownedTaskExecutor())
     }

@@ -2,6 +2,7 @@
 ///
 /// Belongs to the loop's thread. ``cancel()`` it before the descriptor is closed or handed back to its owner.
 public final class Registration {
+    /// The descriptor that is watched; its owner closes it.
     public let descriptor: Int32
     /// Descriptor in the low half, a number never used before in the high half: a stale event finds nobody.
     let token: UInt64

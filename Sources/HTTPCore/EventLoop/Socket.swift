@@ -4,6 +4,7 @@ import Glibc
 ///
 /// One reader and one writer at a time, which may be two tasks. ``close()`` it; dropping it leaks its descriptor.
 public actor Socket {
+    /// The loop it is read and written on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let loop: EventLoop
     private let descriptor: Int32

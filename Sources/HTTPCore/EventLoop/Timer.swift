@@ -2,12 +2,14 @@ import HeapModule
 
 /// A callback due at a time. Belongs to the loop's thread.
 public final class Timer {
-    public let deadline: ContinuousClock.Instant
+    /// When the callback is due.
+    public var deadline: ContinuousClock.Instant { due.instant }
+    let due: LoopTime
     private unowned let loop: EventLoop
     private var body: (() -> Void)?
 
-    init(deadline: ContinuousClock.Instant, loop: EventLoop, body: @escaping () -> Void) {
-        self.deadline = deadline
+    init(due: LoopTime, loop: EventLoop, body: @escaping () -> Void) {
+        self.due = due
         self.loop = loop
         self.body = body
     }
@@ -30,7 +32,7 @@ public final class Timer {
 
 /// A timer in the heap: by deadline, then in the order of scheduling.
 struct TimerEntry: Comparable {
-    let deadline: ContinuousClock.Instant
+    let deadline: LoopTime
     let sequence: UInt64
     let timer: Timer
 
@@ -45,27 +47,34 @@ extension EventLoop {
     /// Calls `body` on this loop's thread once `delay` has passed (asyncio's `call_later`). Loop's thread only.
     @discardableResult
     public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> Timer {
-        schedule(at: .now + delay, body)
+        schedule(at: LoopTime.now + delay, body)
+    }
+
+    /// Calls `body` on this loop's thread at `deadline`, at once if that has passed. Loop's thread only.
+    @discardableResult
+    public func schedule(at deadline: ContinuousClock.Instant, _ body: @escaping () -> Void) -> Timer {
+        schedule(at: LoopTime(deadline), body)
     }
 
     @discardableResult
-    public func schedule(at deadline: ContinuousClock.Instant, _ body: @escaping () -> Void) -> Timer {
+    func schedule(at deadline: LoopTime, _ body: @escaping () -> Void) -> Timer {
         checkIsolated()
-        let timer = Timer(deadline: deadline, loop: self, body: body)
+        let timer = Timer(due: deadline, loop: self, body: body)
         timerSequence += 1
         timers.insert(
             TimerEntry(deadline: deadline, sequence: timerSequence, timer: timer))
+        nextTimer = min(nextTimer, deadline)
         return timer
     }
 
     func fireTimers() {
-        guard let first = timers.min else { return }
+        guard nextTimer != .distantFuture, nextTimer <= now else { return }
         let now = now
-        guard first.deadline <= now else { return }
         while let entry = timers.min, entry.deadline <= now {
             timers.removeMin()
             if entry.timer.isCancelled { cancelledTimers -= 1 } else { entry.timer.fire() }
         }
+        nextTimer = timers.min?.deadline ?? .distantFuture
     }
 
     /// Cancelled timers kept in the heap at most: 1024, or as many as there are live ones.
@@ -80,11 +89,8 @@ extension EventLoop {
 
     /// Until the next timer, rounded up so that the loop never spins before it; −1 without one.
     func sleepMilliseconds() -> Int32 {
-        guard let first = timers.min else { return -1 }
-        let left = first.deadline - now
-        guard left > .zero else { return 0 }
-        let (seconds, attoseconds) = left.components
-        guard seconds < 3600 else { return 3_600_000 }
-        return Int32(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+        guard nextTimer != .distantFuture else { return -1 }
+        let left = nextTimer - now
+        return left <= 0 ? 0 : Int32(min((left + 999_999) / 1_000_000, 3_600_000))
     }
 }

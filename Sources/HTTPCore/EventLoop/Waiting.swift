@@ -20,6 +20,7 @@ final class Waiter: @unchecked Sendable {
 
 /// Waiting for a descriptor took longer than its deadline.
 public struct DeadlineExceeded: Error, Hashable, Sendable {
+    /// For a wait of one's own.
     public init() {}
 }
 

@@ -1,35 +1,19 @@
 import HTTPTypes
-import Synchronization
 
 /// A request's fields: as they came until somebody asks for one, since many handlers never do.
-final class FieldSection: Sendable {
-    static let empty = FieldSection(fields: [:])
+enum FieldSection: Sendable {
+    /// Field lines, each with its CRLF, that the parser has let pass.
+    case lines([UInt8])
+    case fields(HTTPFields)
 
-    private enum Content: Sendable {
-        /// Field lines, each with its CRLF, that the parser has let pass.
-        case lines([UInt8])
-        case fields(HTTPFields)
-    }
-
-    private let content: Mutex<Content>
-
-    init(lines: [UInt8]) {
-        content = Mutex(.lines(lines))
-    }
-
-    init(fields: HTTPFields) {
-        content = Mutex(.fields(fields))
-    }
-
-    var fields: HTTPFields {
-        content.withLock { content in
-            switch content {
-            case .fields(let fields): return fields
-            case .lines(let lines):
-                let fields = Self.read(lines.span)
-                content = .fields(fields)
-                return fields
-            }
+    /// The fields, which are taken apart once.
+    mutating func read() -> HTTPFields {
+        switch self {
+        case .fields(let fields): return fields
+        case .lines(let lines):
+            let fields = Self.read(lines.span)
+            self = .fields(fields)
+            return fields
         }
     }
 

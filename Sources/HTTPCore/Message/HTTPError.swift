@@ -2,6 +2,7 @@ public import HTTPTypes
 
 /// An answer other than success, thrown by a handler or found by the server; the client sees all of it.
 public struct HTTPError: Error, Hashable, Sendable {
+    /// Of the answer.
     public var status: HTTPResponse.Status
     /// One sentence for the client; never the inner cause of a 5xx.
     public var reason: String

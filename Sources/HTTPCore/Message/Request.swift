@@ -1,49 +1,71 @@
 public import HTTPTypes
+import Synchronization
 
 /// One request as its handler sees it.
 public struct Request: Sendable {
-    public var method: HTTPRequest.Method
-    /// As sent, percent-encoded; begins with "/", or is "*" (RFC 9112, section 3.2.4).
-    public var path: String
-    /// As sent, without the "?"; `nil` when there was none.
-    public var query: String?
-    public var headers: HTTPFields {
-        get { fieldSection.fields }
-        set { fieldSection = FieldSection(fields: newValue) }
-    }
-    private var fieldSection: FieldSection
-    /// The client's own `X-Request-Id` when it sent a sane one, else a new one.
-    public var id: String
-    /// The peer's address without its port; `nil` in memory.
-    public var remoteAddress: String?
+    /// What does not change on the way to the handler: one reference, so that passing a request on costs little.
+    private var head: Head
+    /// The content; empty where the request has none.
     public var body: RequestBody
     /// The path's `{names}`, percent-decoded; filled by the router.
     public var parameters: [String: String] = [:]
     /// The pattern of the route that answers, such as `/v1/jobs/{id}`; filled by the router.
     public var route: String?
 
+    /// A request in memory, for tests and for responders that ask others.
     public init(
         method: HTTPRequest.Method, path: String, query: String? = nil, headers: HTTPFields = [:],
         body: RequestBody = .empty, id: String = RequestID.generate(), remoteAddress: String? = nil
     ) {
-        self.init(
-            method: method, path: path, query: query, fieldSection: FieldSection(fields: headers), body: body,
-            id: id, remoteAddress: remoteAddress)
+        head = Head(
+            method: method, path: path, query: query, section: .fields(headers), id: id,
+            remoteAddress: remoteAddress)
+        self.body = body
     }
 
-    init(
-        method: HTTPRequest.Method, path: String, query: String?, fieldSection: FieldSection,
-        body: RequestBody,
-        id: String, remoteAddress: String?
-    ) {
-        self.method = method
-        self.path = path
-        self.query = query
-        self.fieldSection = fieldSection
-        self.body = body
-        self.id = id
-        self.remoteAddress = remoteAddress
+    /// Stands where none has come yet.
+    static let none = Request(method: .get, path: "", id: "")
+
+    init(head: Head) {
+        self.head = head
+        body = .empty
     }
+
+    final class Head: Sendable {
+        let method: HTTPRequest.Method
+        let path: String
+        let query: String?
+        private let section: Mutex<FieldSection>
+        let id: String
+        let remoteAddress: String?
+
+        init(
+            method: HTTPRequest.Method, path: String, query: String?, section: FieldSection,
+            id: String, remoteAddress: String?
+        ) {
+            self.method = method
+            self.path = path
+            self.query = query
+            self.section = Mutex(section)
+            self.id = id
+            self.remoteAddress = remoteAddress
+        }
+
+        var fields: HTTPFields { section.withLock { $0.read() } }
+    }
+
+    /// As sent; methods are case-sensitive (RFC 9110, section 9.1).
+    public var method: HTTPRequest.Method { head.method }
+    /// As sent, percent-encoded; begins with "/", or is "*" (RFC 9112, section 3.2.4).
+    public var path: String { head.path }
+    /// As sent, without the "?"; `nil` when there was none.
+    public var query: String? { head.query }
+    /// The fields, in the order they came; understood when they are first asked for.
+    public var headers: HTTPFields { head.fields }
+    /// The client's own `X-Request-Id` when it sent a sane one, else a new one.
+    public var id: String { head.id }
+    /// The peer's address without its port; `nil` in memory.
+    public var remoteAddress: String? { head.remoteAddress }
 
     /// The query's pairs, percent-decoded, "+" a space; malformed escapes stay as they are.
     public var queryItems: [(name: String, value: String)] {

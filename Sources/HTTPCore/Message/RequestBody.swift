@@ -9,8 +9,10 @@ protocol BodySource: Sendable {
 
 /// A request's body: read once, in pieces, as they arrive. Reading is what sends `100 Continue` (RFC 9110, section 10.1.1).
 public struct RequestBody: Sendable, AsyncSequence {
+    /// A piece, never empty.
     public typealias Element = [UInt8]
 
+    /// No content.
     public static let empty = RequestBody(source: nil, length: 0)
 
     /// In bytes, when it is known before the body is read (`Content-Length`).
@@ -22,6 +24,7 @@ public struct RequestBody: Sendable, AsyncSequence {
         self.length = length
     }
 
+    /// Content that is in memory already.
     public init(bytes: [UInt8]) {
         self.init(source: bytes.isEmpty ? nil : BufferedBody(bytes), length: bytes.count)
     }
@@ -41,15 +44,19 @@ public struct RequestBody: Sendable, AsyncSequence {
         HTTPError(.contentTooLarge, "The body may have at most \(maxBytes) bytes.")
     }
 
+    /// Goes on where the last iterator stopped: pieces are handed out once.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(source: source) }
 
+    /// Hands out the pieces as they arrive.
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let source: (any BodySource)?
 
+        /// The next piece; `nil` after the last one. Throws `HTTPError` for a body that is broken, too large or late.
         public mutating func next() async throws -> [UInt8]? {
             try await source?.nextPiece()
         }
 
+        /// The next piece, on the caller's actor; see ``next()``.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws -> [UInt8]? {
             try await source?.nextPiece()
         }

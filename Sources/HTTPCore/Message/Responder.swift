@@ -13,6 +13,7 @@ public enum Handler: Sendable {
     /// Runs in a task of the connection's, on the executor of its caller, which on a server is the loop.
     case suspending(@Sendable (Request) async throws -> Response)
 
+    /// Answers `request`, in the way the handler has.
     public func callAsFunction(_ request: Request) async throws -> Response {
         switch self {
         case .immediate(let respond): try respond(request)

@@ -2,7 +2,9 @@ import Synchronization
 
 /// A response's content.
 public enum ResponseBody: Sendable {
+    /// No content.
     case none
+    /// Content in memory; its length is announced.
     case bytes([UInt8])
     /// Produced while it is sent. The head leaves with the first write, an empty one included, so that what is
     /// thrown before it still becomes an error answer. A `length` that is not kept to closes the connection.

@@ -16,11 +16,13 @@ public struct Router: Responder {
         let handler: Handler
     }
 
+    /// What was added, in that order.
     public private(set) var routes: [(method: HTTPRequest.Method, pattern: String)] = []
     private var nodes = [Node()]
     /// Where a path without parameters ends, for those that are sent as they are written.
     private var literalPaths: [String: Int] = [:]
 
+    /// A router without routes.
     public init() {}
 
     /// Adds a route whose handler may suspend. A pattern that does not begin with "/", or a route that is there
@@ -96,12 +98,25 @@ public struct Router: Responder {
             }
             return match.endpoint.handler
         }
+        try checkMethod(request.method)
         if allowed.isEmpty { throw HTTPError(.notFound, "There is nothing at this path.") }
         if request.method == .options { return Self.options(allowed) }
         throw HTTPError(
             .methodNotAllowed, "This path does not have the method \(request.method).",
             headers: [.allow: Self.allow(allowed)])
     }
+
+    /// "An origin server that receives a request method that is unrecognized or not implemented SHOULD respond with the
+    /// 501" (RFC 9110, section 9.1).
+    private func checkMethod(_ method: HTTPRequest.Method) throws {
+        let isKnown = Self.registeredMethods.contains(method) || routes.contains { $0.method == method }
+        if !isKnown { throw HTTPError(.notImplemented, "This server does not know the method \(method).") }
+    }
+
+    /// Of RFC 9110, section 9.3, and RFC 5789.
+    private static let registeredMethods: Set<HTTPRequest.Method> = [
+        .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
+    ]
 
     /// `OPTIONS *`: the methods of all routes (RFC 9110, section 9.3.7).
     private func options(_ request: Request) throws -> Handler {

@@ -3,66 +3,16 @@ import Logging
 
 /// One request after the other: ask the responder, write what it answers.
 extension Connection {
-    /// Answers a request that no task is needed for: its handler is immediate, its answer in memory, and it has no
-    /// body. Returns any other one.
-    func answerAtOnce(_ head: RequestHead) -> Arrival? {
-        context.counters.requests += 1
-        state.beginRequest(keepsAlive: head.keepsAlive)
-        exchangeNumber += 1
-        var request = makeRequest(head)
-        do {
-            let handler = try context.responder.handler(for: &request)
-            guard head.framing == .none, case .immediate(let respond) = handler else {
-                return .request(head, request, handler)
-            }
-            let response = try respond(request)
-            guard let content = response.body.content else {
-                return .request(head, request, .immediate { _ in response })
-            }
-            let before = output.appended
-            try append(response, content, to: request, head)
-            state.endRequest()
-            if let observer = context.observer {
-                observer.requestEnded(
-                    RequestSummary(
-                        request, status: response.status.code, responseBytes: output.appended - before,
-                        duration: .now - context.loop.now))
-            }
-            return nil
-        } catch {
-            return .request(head, request, .immediate { _ in throw error })
-        }
-    }
-
-    private func append(
-        _ response: Response, _ content: [UInt8], to request: Request, _ head: RequestHead
-    ) throws(ResponseFault) {
-        let framing = ResponseEncoder.framing(
-            status: response.status, length: content.count, minorVersion: head.minorVersion)
-        let context = ResponseEncoder.Context(
-            framing: framing, closes: state.mustClose || framing == .untilClose,
-            minorVersion: head.minorVersion, dateLine: context.dateLine, requestID: request.id)
-        let closes = try output.append { output throws(ResponseFault) in
-            try ResponseEncoder.encodeHead(response, context, into: &output)
-        }
-        if closes { state.setLastAnswer() }
-        if framing != .forbidden, request.method != .head { output.append(content) }
-    }
-
-    private func makeRequest(_ head: RequestHead) -> Request {
-        Request(
-            method: head.method, path: head.path, query: head.query, fieldSection: head.fieldSection,
-            body: requestBody(head.framing), id: head.requestID ?? RequestID.generate(),
-            remoteAddress: remoteAddress)
-    }
-
     /// Answers any request, in the connection's task.
-    func serve(_ request: Request, _ handler: Handler, _ head: RequestHead) async {
+    func serve(_ head: RequestHead, _ handler: Handler) async {
+        var request = head.request
+        request.body = requestBody(head.framing)
         begin(
             Exchange(
                 request: request, minorVersion: head.minorVersion,
                 body: BodyDecoder(head.framing, limits: context.wireLimits),
-                awaitsContinue: head.expectsContinue, start: context.loop.now, outputStart: output.appended))
+                awaitsContinue: head.expectsContinue, start: context.loop.now,
+                outputStart: core.output.appended))
         do {
             let response = try await handler(request)
             if try !answerNow(with: response) { try await stream(response) }
@@ -76,55 +26,58 @@ extension Connection {
     func refuse(_ error: HTTPError, _ cause: RefusalCause, requestID: String?) async {
         context.counters.refusals[error.status.code, default: 0] += 1
         context.note(cause)
-        state.beginRefusal()
-        exchangeNumber += 1
+        core.state.beginRefusal()
+        core.exchangeNumber += 1
         begin(
             Exchange(
-                request: nil, id: requestID ?? RequestID.generate(), minorVersion: 1,
+                request: nil, id: requestID, isHead: core.parser.isHead,
+                minorVersion: core.parser.minorVersion,
                 body: BodyDecoder(.none, limits: context.wireLimits), awaitsContinue: false,
-                start: context.loop.now, outputStart: output.appended))
+                start: context.loop.now, outputStart: core.output.appended))
         await answerFailure(error)
         reportEnd()
         exchange = nil
-        state.setLastAnswer()
+        core.state.setLastAnswer()
     }
 
     private func reportEnd() {
         guard let observer = context.observer, let exchange else { return }
         observer.requestEnded(
             exchange.summary(
-                remoteAddress: remoteAddress, responseBytes: output.appended - exchange.outputStart,
-                duration: .now - exchange.start))
+                remoteAddress: remoteAddress, responseBytes: core.output.appended - exchange.outputStart,
+                duration: .nanoseconds(LoopTime.now - exchange.start)))
     }
 
     private func begin(_ exchange: Exchange) {
         self.exchange = exchange
-        if clientHasEnded { noteClientEnd() }
+        if core.clientHasEnded { noteClientEnd() }
     }
 
     private func requestBody(_ framing: BodyFraming) -> RequestBody {
         switch framing {
         case .none: .empty
         case .length(let length):
-            RequestBody(source: ConnectionBody(connection: self, number: exchangeNumber), length: length)
+            RequestBody(source: ConnectionBody(connection: self, number: core.exchangeNumber), length: length)
         case .chunked:
-            RequestBody(source: ConnectionBody(connection: self, number: exchangeNumber), length: nil)
+            RequestBody(source: ConnectionBody(connection: self, number: core.exchangeNumber), length: nil)
         }
     }
 
     /// Whether something of the last request stands in the next one's way.
     var mustSettle: Bool {
-        state.endRequest()
-        return exchange?.body.isComplete == false || output.count > Self.maxQueuedBytes
+        core.state.endRequest()
+        return exchange?.body.isComplete == false || core.output.count > ConnectionCore.maxQueuedBytes
     }
 
     /// Leaves nothing of this request behind for the next one.
     func settle() async {
-        if !state.isLastAnswer, exchange?.body.isComplete == false, !(await skipBody()) {
-            state.setLastAnswer()
+        if !core.state.isLastAnswer, exchange?.body.isComplete == false, !(await skipBody()) {
+            core.state.setLastAnswer()
         }
         // A client that does not read its answers gets no more of them made.
-        while output.count > Self.maxQueuedBytes, !state.isClosed { await waitForProgress() }
+        while core.output.count > ConnectionCore.maxQueuedBytes, !core.state.isClosed {
+            await waitForProgress()
+        }
     }
 
     // MARK: Answers
@@ -144,7 +97,7 @@ extension Connection {
             return try sendHead(response, framing: framing, isWhole: true)
         }
         exchange.answer = .announced(response, length: length)
-        try await produce(ConnectionWriter(connection: self, number: exchangeNumber))
+        try await produce(ConnectionWriter(connection: self, number: core.exchangeNumber))
         try finishStream()
     }
 
@@ -154,23 +107,21 @@ extension Connection {
         let framing = ResponseEncoder.framing(
             status: response.status, length: content.count, minorVersion: exchange.minorVersion)
         try sendHead(response, framing: framing, isWhole: true)
-        if framing != .forbidden, !exchange.isHead { output.append(content) }
+        if framing != .forbidden, !exchange.isHead { core.append(content, context) }
         flushAnswer()
     }
 
     private func sendHead(_ response: Response, framing: ResponseFraming, isWhole: Bool) throws {
-        if state.isClosed { throw ConnectionError.clientLeft }
+        if core.state.isClosed { throw ConnectionError.clientLeft }
         // A streamed answer's producer may still be reading the body.
         if isWhole { skipBufferedBody() }
         guard let exchange else { return }
-        let head = ResponseEncoder.Context(
-            framing: framing,
-            closes: state.mustClose || framing == .untilClose || leavesBodyUnread(exchange),
-            minorVersion: exchange.minorVersion, dateLine: context.dateLine, requestID: exchange.requestID)
-        let closes = try output.append { output throws(ResponseFault) in
-            try ResponseEncoder.encodeHead(response, head, into: &output)
-        }
-        if closes { state.setLastAnswer() }
+        let closes = try ResponseEncoder.encodeHead(
+            response, framing: framing,
+            closes: core.state.mustClose || framing == .untilClose || leavesBodyUnread(exchange),
+            minorVersion: exchange.minorVersion, requestID: exchange.requestID, date: context.date,
+            into: &context.writer)
+        if closes { core.state.setLastAnswer() }
         self.exchange?.status = response.status.code
         self.exchange?.awaitsContinue = false
         self.exchange?.answer = isWhole ? .complete : .streaming(framing, left: framing.length)
@@ -186,7 +137,7 @@ extension Connection {
 
     /// Answers to requests that wait in the input already leave together.
     private func flushAnswer() {
-        if inputStart < input.count, output.count < Self.maxQueuedBytes, !state.isLastAnswer {
+        if core.hasInput, core.output.count < ConnectionCore.maxQueuedBytes, !core.state.isLastAnswer {
             scheduleFlush()
         } else {
             flush()
@@ -197,21 +148,11 @@ extension Connection {
 
     /// Sends a piece of the streamed answer to request `number`.
     func write(_ bytes: [UInt8], for number: UInt64) async throws {
-        guard number == exchangeNumber, exchange != nil else { throw ConnectionError.requestIsOver }
-        if case .announced(let response, let length)? = exchange?.answer {
-            let framing = ResponseEncoder.framing(
-                status: response.status, length: length, minorVersion: exchange?.minorVersion ?? 1)
-            try sendHead(response, framing: framing, isWhole: false)
-        }
-        guard case .streaming(let framing, let left)? = exchange?.answer else {
-            throw ConnectionError.requestIsOver
-        }
-        if let left {
-            guard bytes.count <= left else { throw ConnectionError.wrongLength }
-            exchange?.answer = .streaming(framing, left: left - bytes.count)
-        }
+        guard number == core.exchangeNumber, exchange != nil else { throw ConnectionError.requestIsOver }
+        let framing = try beginPiece(bytes.count)
         append(bytes, framing)
         flush()
+        if core.clientHasEnded { core.state.progressAfterClientEnd(now: context.loop.now) }
         bytesInARow += bytes.count
         if bytesInARow > Self.maxStreamedInARow {
             bytesInARow = 0
@@ -220,16 +161,34 @@ extension Connection {
         try await waitForRoom()
     }
 
+    /// Sends the head before the first piece. Throws before anything is written.
+    private func beginPiece(_ count: Int) throws -> ResponseFraming {
+        switch exchange?.answer {
+        case .announced(let response, let length)?:
+            guard count <= length ?? count else { throw ConnectionError.wrongLength }
+            let framing = ResponseEncoder.framing(
+                status: response.status, length: length, minorVersion: exchange?.minorVersion ?? 1)
+            try sendHead(response, framing: framing, isWhole: false)
+            exchange?.answer = .streaming(framing, left: length.map { $0 - count })
+            return framing
+        case .streaming(let framing, let left)?:
+            guard count <= left ?? count else { throw ConnectionError.wrongLength }
+            exchange?.answer = .streaming(framing, left: left.map { $0 - count })
+            return framing
+        case .complete?, .none?, nil: throw ConnectionError.requestIsOver
+        }
+    }
+
     /// Streamed to a fast reader before others get their turn. 1 MiB.
     private static var maxStreamedInARow: Int { 1 << 20 }
 
     private func append(_ bytes: [UInt8], _ framing: ResponseFraming) {
-        guard framing == .chunked else { return output.append(bytes) }
+        guard framing == .chunked else { return core.append(bytes, context) }
         // An empty chunk would end the body.
         guard !bytes.isEmpty else { return }
-        output.append { ResponseEncoder.appendChunkSize(bytes.count, to: &$0) }
-        output.append(bytes)
-        output.append { ResponseEncoder.appendChunkEnd(to: &$0) }
+        ResponseEncoder.appendChunkSize(bytes.count, to: &context.writer)
+        core.append(bytes, context)
+        ResponseEncoder.appendChunkEnd(to: &context.writer)
     }
 
     private func finishStream() throws {
@@ -239,7 +198,7 @@ extension Connection {
             try send(Response(status: response.status, headers: response.headers), content: [])
         case .streaming(let framing, let left):
             guard left ?? 0 == 0 else { throw ConnectionError.wrongLength }
-            if framing == .chunked { output.append { ResponseEncoder.appendLastChunk(to: &$0) } }
+            if framing == .chunked { ResponseEncoder.appendLastChunk(to: &context.writer) }
             exchange?.answer = .complete
             flush()
         case .none?, .complete, nil: break
@@ -250,7 +209,7 @@ extension Connection {
 
     /// Turns what a handler threw into an answer; if one has begun already, cuts it off.
     private func answerFailure(_ error: any Error) async {
-        guard let exchange, !state.isClosed else { return }
+        guard let exchange, !core.state.isClosed else { return }
         if exchange.hasBegunAnswer {
             log("answer cut off", error, exchange)
             exchange.isCutOff = true

@@ -1,7 +1,5 @@
 /// Decides what a connection does next; ``Connection`` does it. No descriptor, no clock.
 struct ConnectionState {
-    typealias Instant = ContinuousClock.Instant
-
     enum Phase: Hashable {
         /// Nothing of the next request has come.
         case idle
@@ -28,7 +26,25 @@ struct ConnectionState {
         case cancelHandler
     }
 
-    private let limits: ServerLimits
+    /// The limits as the hot path wants them: times in nanoseconds.
+    struct Bounds {
+        let header, body, idle, write, halfClose, linger: Int64
+        let minBodyProgressBytes, maxLingerBytes, maxRequests: Int
+
+        init(_ limits: ServerLimits) {
+            header = limits.headerTimeout.nanoseconds
+            body = limits.bodyTimeout.nanoseconds
+            idle = limits.idleTimeout.nanoseconds
+            write = limits.writeTimeout.nanoseconds
+            halfClose = limits.halfCloseTimeout.nanoseconds
+            linger = limits.lingerTimeout.nanoseconds
+            minBodyProgressBytes = limits.minBodyProgressBytes
+            maxLingerBytes = limits.maxLingerBytes
+            maxRequests = limits.maxRequestsPerConnection
+        }
+    }
+
+    private let bounds: Bounds
     private(set) var phase = Phase.idle
     private(set) var requests = 0
     private(set) var isDraining = false
@@ -36,25 +52,25 @@ struct ConnectionState {
     private(set) var isLastAnswer = false
     private var clientKeepsAlive = true
     private var isRefusal = false
-    private var readDeadline: Instant?
-    private var writeDeadline: Instant?
-    private var leftDeadline: Instant?
+    private var readDeadline: LoopTime?
+    private var writeDeadline: LoopTime?
+    private var leftDeadline: LoopTime?
     /// Time that the body's sender still has to make progress, and the bytes it has made.
-    private var bodyAllowance: Duration
+    private var bodyAllowance: Int64
     private var bodyProgressBytes = 0
-    private var bodyWaitStart: Instant?
+    private var bodyWaitStart: LoopTime?
     private var lingerBytes = 0
 
-    init(limits: ServerLimits, now: Instant) {
-        self.limits = limits
-        bodyAllowance = limits.bodyTimeout
-        readDeadline = now + limits.headerTimeout
+    init(_ bounds: Bounds, now: LoopTime) {
+        self.bounds = bounds
+        bodyAllowance = bounds.body
+        readDeadline = now + bounds.header
     }
 
     var isClosed: Bool { phase == .closed }
 
     /// The earliest of all deadlines.
-    var nextDeadline: Instant? {
+    var nextDeadline: LoopTime? {
         var earliest = readDeadline
         if let writeDeadline { earliest = min(earliest ?? writeDeadline, writeDeadline) }
         if let leftDeadline { earliest = min(earliest ?? leftDeadline, leftDeadline) }
@@ -62,14 +78,15 @@ struct ConnectionState {
     }
 
     /// The deadline of what is waited for has passed, if one has. Each is told once.
-    mutating func expire(now: Instant) -> Expiry? {
+    mutating func expire(now: LoopTime) -> Expiry? {
         if let deadline = writeDeadline, deadline <= now {
             writeDeadline = nil
             return .abort
         }
         if let deadline = leftDeadline, deadline <= now {
-            leftDeadline = nil
-            return .cancelHandler
+            // While the client's window is full, the write deadline judges.
+            leftDeadline = writeDeadline == nil ? nil : now + bounds.halfClose
+            if leftDeadline == nil { return .cancelHandler }
         }
         guard let deadline = readDeadline, deadline <= now else { return nil }
         readDeadline = nil
@@ -84,14 +101,14 @@ struct ConnectionState {
     // MARK: Heads
 
     /// No complete head is there. A head's deadline is absolute: trickled bytes do not renew it.
-    mutating func awaitHead(hasBegun: Bool, now: Instant) {
+    mutating func awaitHead(hasBegun: Bool, now: LoopTime) {
         if hasBegun, phase != .head {
             // The first request's time has run since accept.
-            if requests > 0 { readDeadline = now + limits.headerTimeout }
+            if requests > 0 { readDeadline = now + bounds.header }
             phase = .head
         } else if phase == .handling {
             phase = .idle
-            readDeadline = now + limits.idleTimeout
+            readDeadline = now + bounds.idle
         }
     }
 
@@ -100,7 +117,7 @@ struct ConnectionState {
         phase = .handling
         requests += 1
         readDeadline = nil
-        bodyAllowance = limits.bodyTimeout
+        bodyAllowance = bounds.body
         bodyProgressBytes = 0
         clientKeepsAlive = keepsAlive
         isLastAnswer = false
@@ -114,7 +131,7 @@ struct ConnectionState {
 
     /// Whether the answer that is about to be written ends the connection.
     var mustClose: Bool {
-        !clientKeepsAlive || isDraining || requests >= limits.maxRequestsPerConnection || isLastAnswer
+        !clientKeepsAlive || isDraining || requests >= bounds.maxRequests || isLastAnswer
     }
 
     /// An answer's head says `close`, or its end cannot be told otherwise.
@@ -134,13 +151,13 @@ struct ConnectionState {
 
     // MARK: Bodies
 
-    mutating func awaitBody(now: Instant) {
+    mutating func awaitBody(now: LoopTime) {
         bodyWaitStart = now
         readDeadline = now + bodyAllowance
     }
 
     /// The wait for a body is over, whatever came of it.
-    mutating func endBodyWait(now: Instant) {
+    mutating func endBodyWait(now: LoopTime) {
         if let bodyWaitStart { bodyAllowance -= now - bodyWaitStart }
         bodyWaitStart = nil
         readDeadline = nil
@@ -149,17 +166,22 @@ struct ConnectionState {
     /// Enough bytes renew the time for the next ones; fewer do not.
     mutating func receiveBody(bytes: Int) {
         bodyProgressBytes += bytes
-        guard bodyProgressBytes >= limits.minBodyProgressBytes else { return }
+        guard bodyProgressBytes >= bounds.minBodyProgressBytes else { return }
         bodyProgressBytes = 0
-        bodyAllowance = limits.bodyTimeout
+        bodyAllowance = bounds.body
     }
 
     // MARK: The client's end
 
     /// The client has ended its side while a handler works: it may still read, for a while.
-    mutating func clientEnded(now: Instant) {
+    mutating func clientEnded(now: LoopTime) {
         guard phase == .handling, leftDeadline == nil else { return }
-        leftDeadline = now + limits.halfCloseTimeout
+        leftDeadline = now + bounds.halfClose
+    }
+
+    /// Something of the request was read, or of the answer written, since the client has ended its side.
+    mutating func progressAfterClientEnd(now: LoopTime) {
+        if leftDeadline != nil { leftDeadline = now + bounds.halfClose }
     }
 
     /// An answer is complete.
@@ -168,21 +190,21 @@ struct ConnectionState {
     // MARK: Output
 
     /// The kernel takes no more for now.
-    mutating func awaitWritable(now: Instant) { writeDeadline = now + limits.writeTimeout }
+    mutating func awaitWritable(now: LoopTime) { writeDeadline = now + bounds.write }
 
     mutating func endWritableWait() { writeDeadline = nil }
 
     // MARK: The end
 
-    mutating func linger(now: Instant) {
+    mutating func linger(now: LoopTime) {
         phase = .lingering
-        readDeadline = now + limits.lingerTimeout
+        readDeadline = now + bounds.linger
     }
 
     /// Whether more may be dropped.
     mutating func dropLingering(bytes: Int) -> Bool {
         lingerBytes += bytes
-        return lingerBytes <= limits.maxLingerBytes
+        return lingerBytes <= bounds.maxLingerBytes
     }
 
     mutating func close() {

@@ -3,13 +3,13 @@ struct DeadlineTimer {
     private var timer: Timer?
 
     /// Whether something will look by that time already.
-    func covers(_ deadline: ContinuousClock.Instant) -> Bool {
-        timer.map { $0.deadline <= deadline } ?? false
+    func covers(_ deadline: LoopTime) -> Bool {
+        timer.map { $0.due <= deadline } ?? false
     }
 
     /// Makes sure that `fire` is called at `deadline` or earlier.
     mutating func arm(
-        _ deadline: ContinuousClock.Instant, on loop: EventLoop, _ fire: @escaping @Sendable () -> Void
+        _ deadline: LoopTime, on loop: EventLoop, _ fire: @escaping @Sendable () -> Void
     ) {
         timer?.cancel()
         timer = loop.schedule(at: deadline, fire)

@@ -14,8 +14,10 @@ final class Exchange {
     /// `nil` for what was no request.
     let request: Request?
     let requestID: String
+    /// "The server MUST NOT send content in the response" to HEAD (RFC 9110, section 9.3.2), nor in a refusal of one.
+    let isHead: Bool
     let minorVersion: Int
-    let start: ContinuousClock.Instant
+    let start: LoopTime
     /// Where in all of the connection's output the answer begins.
     let outputStart: Int
     var body: BodyDecoder
@@ -29,19 +31,18 @@ final class Exchange {
     var isCutOff = false
 
     init(
-        request: Request?, id: String? = nil, minorVersion: Int, body: BodyDecoder, awaitsContinue: Bool,
-        start: ContinuousClock.Instant, outputStart: Int
+        request: Request?, id: String? = nil, isHead: Bool = false, minorVersion: Int, body: BodyDecoder,
+        awaitsContinue: Bool, start: LoopTime, outputStart: Int
     ) {
         self.request = request
         requestID = id ?? request?.id ?? RequestID.generate()
+        self.isHead = isHead || request?.method == .head
         self.minorVersion = minorVersion
         self.body = body
         self.awaitsContinue = awaitsContinue
         self.start = start
         self.outputStart = outputStart
     }
-
-    var isHead: Bool { request?.method == .head }
 
     func summary(remoteAddress: String?, responseBytes: Int, duration: Duration) -> RequestSummary {
         RequestSummary(

@@ -4,7 +4,7 @@ import Glibc
 /// Bytes on their way to a socket: small ones copied together, large ones kept as they are.
 struct OutputQueue {
     /// From this size on an array is queued by reference: copying less is cheaper than another buffer in the call.
-    private static let minReferencedBytes = 16 << 10
+    static let minReferencedBytes = 16 << 10
     /// Sent bytes at the front of a queue that does not drain are dropped from this size on.
     private static let minTrimmedBytes = 64 << 10
     /// Capacity kept between two answers, so that an idle connection costs little. In bytes.
@@ -18,20 +18,16 @@ struct OutputQueue {
     /// Bytes of the first segment (or of the tail) that are sent already.
     private var sent = 0
     private(set) var count = 0
-    /// All bytes that were ever queued.
-    private(set) var appended = 0
+    /// All bytes that were ever queued, or sent without being queued.
+    var appended = 0
 
     var isEmpty: Bool { count == 0 }
 
-    /// Lets `body` append to what is copied together.
-    mutating func append<Result, Failure: Error>(
-        _ body: (inout [UInt8]) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let before = tail.count
-        let result = try body(&tail)
-        count += tail.count - before
-        appended += tail.count - before
-        return result
+    /// Copies `bytes`.
+    mutating func append(copying bytes: UnsafeRawBufferPointer) {
+        tail.append(contentsOf: bytes)
+        count += bytes.count
+        appended += bytes.count
     }
 
     mutating func append(_ bytes: [UInt8]) {

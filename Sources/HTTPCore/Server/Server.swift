@@ -6,6 +6,7 @@ public import Logging
 ///
 /// A server that was started holds itself until ``shutdown()``; the loop must outlive it.
 public actor Server {
+    /// The loop it serves on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { context.loop.asUnownedSerialExecutor() }
 
     /// Connections accepted in one go before others get their turn.
@@ -29,8 +30,8 @@ public actor Server {
     private var connections: [ObjectIdentifier: Entry] = [:]
     private var admission: Admission
     private var rest: Timer?
-    private var nextShedding = ContinuousClock.now
-    private var nextAcceptLog = ContinuousClock.now
+    private var nextShedding = LoopTime.now
+    private var nextAcceptLog = LoopTime.now
     private var isShutDown = false
     private var hardDeadline: Timer?
     private var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
@@ -54,6 +55,7 @@ public actor Server {
         return Response(status: error.status, headers: headers, body: .bytes(Array("\(error.reason)\n".utf8)))
     }
 
+    /// What the server has done so far.
     public var counters: ServerCounters {
         var counters = context.counters
         counters.openConnections = connections.count
@@ -137,7 +139,7 @@ public actor Server {
         guard context.loop.now >= nextShedding else { return false }
         nextShedding = context.loop.now + context.limits.acceptBackOff
         let idle = connections.values.lazy.map(\.connection)
-            .filter { $0.assumeIsolated { $0.state.isBetweenRequests } }
+            .filter { $0.assumeIsolated { $0.core.state.isBetweenRequests } }
             .prefix(Self.maxShedInARow)
         for connection in Array(idle) {
             context.counters.shedConnections += 1

@@ -12,15 +12,18 @@ final class ServerContext: @unchecked Sendable {
     let preference: LoopPreference
     let limits: ServerLimits
     let wireLimits: WireLimits
+    let bounds: ConnectionState.Bounds
     let logger: Logger
     let responder: any Responder
     let observer: (any ServerObserver)?
     let errorResponse: @Sendable (HTTPError, String) -> Response
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maxReadBytes, alignment: 16)
+    /// What the connection at work has written; empty whenever another one may be.
+    var writer = ByteWriter()
     var counters = ServerCounters()
     var whenClosed: (Connection) -> Void = { _ in }
     private var dateSecond = 0
-    private var cachedDateLine: [UInt8] = []
+    private var cachedDate: [UInt8] = []
 
     init(
         loop: EventLoop, limits: ServerLimits, logger: Logger, responder: any Responder,
@@ -30,6 +33,7 @@ final class ServerContext: @unchecked Sendable {
         preference = LoopPreference(loop)
         self.limits = limits
         wireLimits = limits.wire
+        bounds = ConnectionState.Bounds(limits)
         self.logger = logger
         self.responder = responder
         self.observer = observer
@@ -45,20 +49,23 @@ final class ServerContext: @unchecked Sendable {
     }
 
     /// `Date: …` and CRLF, made once a second.
-    var dateLine: [UInt8] {
+    var date: [UInt8] {
         let second = time(nil)
         if second != dateSecond {
             dateSecond = second
-            cachedDateLine = Array("Date: \(HTTPDate.format(secondsSinceEpoch: second))\r\n".utf8)
+            cachedDate = Array("Date: \(HTTPDate.format(secondsSinceEpoch: second))\r\n".utf8)
         }
-        return cachedDateLine
+        return cachedDate
     }
 }
 
 /// What a server has done so far.
 public struct ServerCounters: Hashable, Sendable {
+    /// Connections accepted, those that were turned away included.
     public var acceptedConnections = 0
+    /// Connections open now.
     public var openConnections = 0
+    /// Requests whose head was understood.
     public var requests = 0
     /// Requests that no handler saw, by the status they were answered with.
     public var refusals: [Int: Int] = [:]

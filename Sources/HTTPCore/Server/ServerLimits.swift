@@ -1,6 +1,6 @@
 /// Every bound and time-out of a server. Sizes are in bytes; a request beyond one gets the status named with it.
 public struct ServerLimits: Hashable, Sendable {
-    /// Request line without its CRLF, 414 (a method that long: 501). 8 KiB: RFC 9112, section 3 asks for 8000 octets.
+    /// Request line without its CRLF, 414 (a method that long: 400). 8 KiB: RFC 9112, section 3 asks for 8000 octets.
     public var maxRequestLineBytes = 8192
     /// One field line, 431. 8 KiB: what nginx takes, room for large cookies and tokens.
     public var maxFieldBytes = 8192
@@ -35,7 +35,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var writeTimeout: Duration = .seconds(30)
     /// For requests in flight after ``Server/shutdown()``; then they are cut off. 25 s: below Kubernetes's 30 s grace.
     public var drainTimeout: Duration = .seconds(25)
-    /// That a client which sent FIN still gets answers (RFC 9112, section 9.6); then its handler is cancelled. 1 s.
+    /// In which something of the request must be read, or of the answer written, once the client has sent FIN; then its
+    /// handler is cancelled: it may have only ended its side (RFC 9112, section 9.6), but has mostly left. 1 s.
     public var halfCloseTimeout: Duration = .seconds(1)
     /// That a closing connection waits for the client's last bytes, so that a reset does not destroy the answer
     /// (RFC 9112, section 9.6). 2 s: more than a round trip.
@@ -61,6 +62,7 @@ public struct ServerLimits: Hashable, Sendable {
     /// recovery feels instant.
     public var acceptBackOff: Duration = .milliseconds(100)
 
+    /// The defaults.
     public init() {}
 
     var wire: WireLimits {

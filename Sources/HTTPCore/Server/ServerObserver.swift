@@ -2,7 +2,9 @@ public import HTTPTypes
 
 /// Is told what a server does, for logs and metrics. Calls come on the loop's thread: they must be quick and never block.
 public protocol ServerObserver: Sendable {
+    /// A connection was accepted and is served.
     func connectionOpened()
+    /// A connection that was opened is gone.
     func connectionClosed()
     /// The last byte of an answer was handed to the kernel's or the connection's queue, or the answer was cut off.
     func requestEnded(_ summary: RequestSummary)
@@ -18,6 +20,7 @@ public struct RequestSummary: Sendable {
     public var route: String?
     /// As sent, without the query: that may hold secrets. Empty for what was no request.
     public var path: String
+    /// Of the answer, or of the one that was cut off.
     public var status: Int
     /// False when the connection ended before the answer's last byte was handed over.
     public var isComplete: Bool
@@ -25,10 +28,14 @@ public struct RequestSummary: Sendable {
     public var requestBodyBytes: Int
     /// Of the answer, head, framing and content.
     public var responseBytes: Int
+    /// From the end of the head to the end of the answer.
     public var duration: Duration
+    /// The request's id, as the client sees it in `X-Request-Id`.
     public var id: String
+    /// The peer's address without its port.
     public var remoteAddress: String?
 
+    /// A summary of one's own, for an observer's tests.
     public init(
         method: HTTPRequest.Method?, route: String?, path: String, status: Int, isComplete: Bool,
         requestBodyBytes: Int, responseBytes: Int, duration: Duration, id: String, remoteAddress: String?
@@ -46,11 +53,12 @@ public struct RequestSummary: Sendable {
     }
 
     /// A request without a body, answered at once.
-    init(_ request: Request, status: Int, responseBytes: Int, duration: Duration) {
+    init(_ request: Request, status: Int, responseBytes: Int, nanoseconds: Int64) {
         self.init(
             method: request.method, route: request.route, path: request.path, status: status,
             isComplete: true,
-            requestBodyBytes: 0, responseBytes: responseBytes, duration: duration, id: request.id,
+            requestBodyBytes: 0, responseBytes: responseBytes, duration: .nanoseconds(nanoseconds),
+            id: request.id,
             remoteAddress: request.remoteAddress)
     }
 }
@@ -63,14 +71,17 @@ public enum RefusalCause: String, CaseIterable, Sendable {
     case headerTimeout = "header_timeout"
     /// 408: the body did not come in time.
     case bodyTimeout = "body_timeout"
-    /// 413, 414, 431.
+    /// 413: the body is longer than ``ServerLimits/maxBodyBytes``.
     case bodyTooLarge = "body_too_large"
+    /// 414: the request line is longer than ``ServerLimits/maxRequestLineBytes``.
     case requestLineTooLong = "request_line_too_long"
+    /// 431: the fields are too long, too many or too large together.
     case fieldsTooLarge = "fields_too_large"
     /// 417.
     case unknownExpectation = "unknown_expectation"
-    /// 501, 505.
+    /// 501: CONNECT, a transfer coding other than chunked, or a method too long to be one.
     case notImplemented = "not_implemented"
+    /// 505: a version other than HTTP/1.x.
     case version
     /// Nothing came between two requests.
     case idleTimeout = "idle_timeout"

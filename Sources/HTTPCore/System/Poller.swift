@@ -3,10 +3,14 @@ import Glibc
 
 /// What a descriptor is ready for, or what its owner waits for.
 public struct Readiness: OptionSet, Sendable, Hashable {
+    /// The set as bits.
     public let rawValue: UInt32
+    /// A set from its bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+    /// There is something to read, or the peer has ended.
     public static let readable = Readiness(rawValue: 1)
+    /// There is room to write.
     public static let writable = Readiness(rawValue: 2)
     /// The peer closed, or the descriptor failed: reading or writing tells which.
     public static let closed = Readiness(rawValue: 4)

@@ -2,14 +2,18 @@ import Glibc
 
 /// A system call that failed: its name and `errno` (intro(2)).
 public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The function's name, such as `recv`.
     public let call: String
+    /// What the function left in `errno`.
     public let errno: Int32
 
+    /// An error of `call`.
     public init(call: String, errno: Int32) {
         self.call = call
         self.errno = errno
     }
 
+    /// The call, the system's words for the error, and its number.
     public var description: String { "\(call): \(String(cString: strerror(errno))) (errno \(errno))" }
 }
 

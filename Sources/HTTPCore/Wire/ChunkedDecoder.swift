@@ -3,8 +3,8 @@
 /// Resumable at every byte. Extensions are checked and dropped, so are trailer fields.
 struct ChunkedDecoder {
     private enum State {
-        case size, extensionName, extensionNameRest, extensionValue, extensionToken, quoted, quotedPair,
-            afterQuoted
+        case size, extensionName, extensionNameRest, extensionNameEnd, extensionValue, extensionToken, quoted,
+            quotedPair, afterQuoted, extensionEnd
         case sizeLineFeed, data, dataCarriageReturn, dataLineFeed
         case trailerStart, trailerName, trailerValue, trailerLineFeed, lastLineFeed, complete
     }
@@ -18,6 +18,7 @@ struct ChunkedDecoder {
     private var chunkLeft = 0
     private var extensionBytes = 0
     private var trailerBytes = 0
+    private var trailerName: [UInt8] = []
     private var bodyBytes = 0
 
     init(limits: WireLimits) {
@@ -65,6 +66,8 @@ struct ChunkedDecoder {
         }
     }
 
+    /// "Recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to integer
+    /// conversion overflows" (RFC 9112, section 7.1).
     private mutating func stepSize(_ byte: UInt8) throws(HTTPError) {
         if let digit = Byte.hexValue(byte) {
             sizeDigits += 1
@@ -82,8 +85,10 @@ struct ChunkedDecoder {
         }
     }
 
-    // MARK: Extensions: *( ";" name [ "=" ( token / quoted-string ) ] )
+    // MARK: Extensions: *( ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] BWS ), but no BWS behind the size
 
+    /// "A recipient MUST ignore unrecognized chunk extensions"; it "ought to limit the total length" (RFC 9112,
+    /// section 7.1.1).
     private mutating func enterExtension() throws(HTTPError) {
         try countExtensionByte()
         state = .extensionName
@@ -99,7 +104,8 @@ struct ChunkedDecoder {
     private mutating func stepExtension(_ byte: UInt8) throws(HTTPError) {
         try countExtensionByte()
         switch (state, byte) {
-        case (.extensionNameRest, UInt8(ascii: "=")): state = .extensionValue
+        case (.extensionNameRest, UInt8(ascii: "=")), (.extensionNameEnd, UInt8(ascii: "=")):
+            state = .extensionValue
         case (.extensionValue, UInt8(ascii: "\"")): state = .quoted
         case (.quoted, UInt8(ascii: "\"")): state = .afterQuoted
         case (.quoted, UInt8(ascii: "\\")): state = .quotedPair
@@ -109,12 +115,25 @@ struct ChunkedDecoder {
             (.afterQuoted, Byte.carriageReturn):
             state = .sizeLineFeed
         case (.extensionNameRest, Byte.semicolon), (.extensionToken, Byte.semicolon),
-            (.afterQuoted, Byte.semicolon):
+            (.afterQuoted, Byte.semicolon), (.extensionNameEnd, Byte.semicolon),
+            (.extensionEnd, Byte.semicolon):
             state = .extensionName
+        case (_, Byte.space), (_, Byte.tab): try stepBlank()
         case (.extensionName, _) where ByteSet.token.contains(byte): state = .extensionNameRest
         case (.extensionValue, _) where ByteSet.token.contains(byte): state = .extensionToken
         case (.extensionNameRest, _) where ByteSet.token.contains(byte): break
         case (.extensionToken, _) where ByteSet.token.contains(byte): break
+        default: throw .malformed("A chunk extension is malformed.")
+        }
+    }
+
+    /// "A recipient MUST parse for such bad whitespace and remove it" (RFC 9110, section 5.6.3): it stands around ";"
+    /// and "=", never before the end of the line.
+    private mutating func stepBlank() throws(HTTPError) {
+        switch state {
+        case .extensionName, .extensionValue, .extensionNameEnd, .extensionEnd: break
+        case .extensionNameRest: state = .extensionNameEnd
+        case .extensionToken, .afterQuoted: state = .extensionEnd
         default: throw .malformed("A chunk extension is malformed.")
         }
     }
@@ -128,9 +147,13 @@ struct ChunkedDecoder {
         }
         switch state {
         case .trailerStart where byte == Byte.carriageReturn: state = .lastLineFeed
-        case .trailerStart where ByteSet.token.contains(byte): state = .trailerName
-        case .trailerName where ByteSet.token.contains(byte): break
-        case .trailerName where byte == Byte.colon: state = .trailerValue
+        case .trailerStart where ByteSet.token.contains(byte):
+            trailerName = [byte]
+            state = .trailerName
+        case .trailerName where ByteSet.token.contains(byte): trailerName.append(byte)
+        case .trailerName where byte == Byte.colon:
+            try checkTrailerName()
+            state = .trailerValue
         case .trailerValue where byte == Byte.carriageReturn: state = .trailerLineFeed
         case .trailerValue where Byte.isFieldContent(byte): break
         case .trailerLineFeed:
@@ -140,6 +163,16 @@ struct ChunkedDecoder {
             try expect(byte, Byte.lineFeed)
             state = .complete
         default: throw .malformed("A trailer field is malformed.")
+        }
+    }
+
+    /// "A recipient MUST NOT merge a trailer field into a header section unless" its definition permits that (RFC 9110,
+    /// section 6.5.1): all are dropped, and one that would frame or route the message is refused.
+    private func checkTrailerName() throws(HTTPError) {
+        let name = trailerName.span
+        for forbidden: StaticString in ["content-length", "transfer-encoding", "host"]
+        where name.matches(0..<name.count, caseInsensitively: forbidden) {
+            throw .malformed("A trailer field may not frame or route the message.")
         }
     }
 

@@ -1,9 +1,13 @@
 /// `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
 enum HostGrammar {
-    /// Whether `range` of `bytes` is a host with or without a port. An empty host is one.
+    /// Whether `range` of `bytes` is a host with or without a port.
+    ///
+    /// The grammar has an empty host, `http` has none: "If the target URI's authority component is empty and its URI
+    /// scheme requires a non-empty authority […], the server can reject the request" (RFC 9112, section 3.3).
     static func isValid(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
-        if index < range.upperBound, bytes[index] == UInt8(ascii: "[") {
+        guard index < range.upperBound, bytes[index] != Byte.colon else { return false }
+        if bytes[index] == UInt8(ascii: "[") {
             guard let end = literalEnd(bytes, range) else { return false }
             index = end
         } else {

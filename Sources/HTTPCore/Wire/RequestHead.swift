@@ -9,19 +9,13 @@ enum BodyFraming: Hashable, Sendable {
 
 /// A request's head, checked and understood.
 struct RequestHead: Sendable {
-    var method: HTTPRequest.Method
-    var path: String
-    var query: String?
-    var fieldSection: FieldSection
+    /// Its body's length is known, its bytes follow on the wire.
+    var request = Request.none
     /// The 1 or 0 of HTTP/1.1 and HTTP/1.0; a higher minor version counts as 1 (RFC 9112, section 2.3).
-    var minorVersion: Int
-    var framing: BodyFraming
+    var minorVersion = 1
+    var framing = BodyFraming.none
     /// What the client asks for, by version and `Connection`.
-    var keepsAlive: Bool
+    var keepsAlive = true
     /// The client waits for `100 Continue` before it sends its body.
-    var expectsContinue: Bool
-    /// The client's own id, when it is sane.
-    var requestID: String?
-
-    var headers: HTTPFields { fieldSection.fields }
+    var expectsContinue = false
 }

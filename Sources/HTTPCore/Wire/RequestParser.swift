@@ -27,7 +27,10 @@ struct RequestParser {
     private var blankLines = 0
     private(set) var method = 0..<0
     private(set) var target = 0..<0
+    /// 1 while the version is unknown.
     private(set) var minorVersion = 1
+    /// Known as soon as the method is, so that a refusal behind it can keep its content back.
+    private(set) var isHead = false
     private(set) var fields: [Field] = []
     private var fieldName = 0..<0
 
@@ -65,12 +68,15 @@ struct RequestParser {
         phase = .blankLines
         position = 0
         blankLines = 0
+        minorVersion = 1
+        isHead = false
         fields.removeAll(keepingCapacity: true)
     }
 
     // MARK: The request line
 
-    /// Blank lines before a request line, tolerated up to a bound (RFC 9112, section 2.2).
+    /// "A server […] SHOULD ignore at least one empty line (CRLF) received prior to the request-line" and of a bare CR
+    /// "MUST consider that element to be invalid" (RFC 9112, section 2.2).
     private mutating func scanBlankLines(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         while position < bytes.count, bytes[position] == Byte.carriageReturn {
             guard position + 1 < bytes.count else { return false }
@@ -86,24 +92,37 @@ struct RequestParser {
     }
 
     private mutating func scanMethod(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
-        while position < bytes.count {
+        let bound = lineStart + limits.maxRequestLineBytes
+        let end = min(bytes.count, bound)
+        while position < end {
             let byte = bytes[position]
             if byte == Byte.space, position > lineStart {
-                method = lineStart..<position
-                position += 1
-                phase = .target
+                try takeMethod(bytes)
                 return true
             }
             guard ByteSet.token.contains(byte) else { throw .malformed("The method is not a token.") }
             position += 1
-            if position - lineStart > Self.maxMethodBytes {
-                throw HTTPError(.notImplemented, "There is no such method.")
-            }
         }
+        if position == bound { throw .malformed("There is no method of that length.") }
         return false
     }
 
+    /// "A server that receives a method longer than any that it implements SHOULD respond with a 501" (RFC 9112,
+    /// section 3).
+    private mutating func takeMethod(_ bytes: Span<UInt8>) throws(HTTPError) {
+        method = lineStart..<position
+        if method.count > Self.maxMethodBytes {
+            throw HTTPError(.notImplemented, "There is no such method.")
+        }
+        isHead = bytes.matches(method, exactly: "HEAD")
+        position += 1
+        phase = .target
+    }
+
     /// Visible ASCII without "#": controls, spaces, other bytes and fragments never are part of a target.
+    ///
+    /// "A server that receives a request-target longer than any URI it wishes to parse MUST respond with a 414"
+    /// (RFC 9112, section 3).
     private mutating func scanTarget(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         // " HTTP/1.1" is still to come on this line.
         let bound = lineStart + limits.maxRequestLineBytes - 9
@@ -152,6 +171,9 @@ struct RequestParser {
 
     // MARK: Fields
 
+    /// White space first is an obs-fold, which "a server […] MUST either reject […] by sending a 400 […] or replace"
+    /// (RFC 9112, section 5.2), or stands before the first field, where a recipient "MUST either reject the message as
+    /// invalid or consume each whitespace-preceded line" (section 2.2).
     private mutating func scanFieldStart(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         guard position < bytes.count else { return false }
         lineStart = position
@@ -172,6 +194,8 @@ struct RequestParser {
         return true
     }
 
+    /// "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that
+    /// contains whitespace between a header field name and colon" (RFC 9112, section 5.1).
     private mutating func scanFieldName(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         let bound = fieldBound
         let end = min(bytes.count, bound)
@@ -191,6 +215,8 @@ struct RequestParser {
         return false
     }
 
+    /// "A recipient of CR, LF, or NUL within a field value MUST either reject the message or replace each of those
+    /// characters with SP"; white space around it a parser "MUST exclude" (RFC 9110, section 5.5).
     private mutating func scanFieldValue(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         let bound = fieldBound
         let end = min(bytes.count, bound)
@@ -215,6 +241,8 @@ struct RequestParser {
         min(lineStart + limits.maxFieldBytes, sectionStart + limits.maxFieldSectionBytes) + 1
     }
 
+    /// "A server that receives a request header field line, field value, or set of fields larger than it wishes to
+    /// process MUST respond with an appropriate 4xx" (RFC 9110, section 5.4).
     private func checkFieldBound(_ bound: Int) throws(HTTPError) {
         guard position >= bound else { return }
         if bound == lineStart + limits.maxFieldBytes + 1 {

@@ -7,23 +7,38 @@ struct RequestReader {
     private var host: Range<Int>?
     private var connectionCloses = false
     private var connectionKeepsAlive = false
-    private var expectation: Range<Int>?
+    private let remoteAddress: String?
+    private var hasContentType = false
+    private var expectsContinue = false
+    private var expectsMore = false
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
-    /// Understands the head that `parser` found in `bytes`.
-    mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
+    init(remoteAddress: String? = nil) {
+        self.remoteAddress = remoteAddress
+    }
+
+    /// Understands the head that `parser` found in `bytes`; `head` is to be used only if it does not throw.
+    mutating func read(
+        _ parser: RequestParser, _ bytes: Span<UInt8>, into head: inout RequestHead
+    ) throws(HTTPError) {
         for field in parser.fields { try note(field, bytes) }
-        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
         try checkHost(bytes, minorVersion: parser.minorVersion)
-        let framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
-        return RequestHead(
-            method: Self.method(bytes, parser.method), path: target.path, query: target.query,
-            fieldSection: Self.section(parser, bytes, authority: target.authority),
-            minorVersion: parser.minorVersion, framing: framing,
-            keepsAlive: !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive),
-            expectsContinue: try expectsContinue(bytes, framing, minorVersion: parser.minorVersion),
-            requestID: requestID)
+        let target = try RequestTarget(bytes, method: parser.method, target: parser.target)
+        head.minorVersion = parser.minorVersion
+        head.framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
+        head.keepsAlive = !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive)
+        head.expectsContinue = try waitsForContinue(head.framing, minorVersion: parser.minorVersion)
+        head.request = Request(
+            head: Request.Head(
+                method: Self.method(bytes, parser.method), path: target.path, query: target.query,
+                section: Self.section(parser, bytes, authority: target.authority),
+                id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress))
+        switch head.framing {
+        case .none: break
+        case .length(let length): head.request.body = RequestBody(source: nil, length: length)
+        case .chunked: head.request.body = RequestBody(source: nil, length: nil)
+        }
     }
 
     /// Takes note of the fields that steer the connection.
@@ -33,24 +48,31 @@ struct RequestReader {
             guard host == nil else { throw .malformed("There are two Host fields.") }
             host = field.value
         case 6 where bytes.matches(field.name, caseInsensitively: "expect"):
-            guard expectation == nil else { throw HTTPError(.expectationFailed) }
-            expectation = field.value
+            noteExpectations(field.value, bytes)
         case 10 where bytes.matches(field.name, caseInsensitively: "connection"):
             noteConnection(field.value, bytes)
         case 12 where bytes.matches(field.name, caseInsensitively: "x-request-id"):
             let id = bytes.text(field.value)
             if RequestID.isSane(id) { requestID = id }
+        case 12 where bytes.matches(field.name, caseInsensitively: "content-type"):
+            guard !hasContentType else { throw .malformed("There are two Content-Type fields.") }
+            hasContentType = true
         case 14 where bytes.matches(field.name, caseInsensitively: "content-length"):
             guard contentLength == nil else { throw .malformed("Content-Length is repeated.") }
             contentLength = try Self.length(field.value, bytes)
         case 17 where bytes.matches(field.name, caseInsensitively: "transfer-encoding"):
             guard transferEncoding == nil else { throw .malformed("Transfer-Encoding is repeated.") }
             transferEncoding = field.value
+        // Names that a gateway of the CGI kind takes for those of the framing.
+        case 14 where bytes.matches(field.name, caseInsensitively: "content_length"),
+            17 where bytes.matches(field.name, caseInsensitively: "transfer_encoding"):
+            throw .malformed("A field looks like one that frames the message.")
         default: break
         }
     }
 
-    /// `Connection` is a list of tokens in any case (RFC 9110, section 7.6.1).
+    /// A list of tokens in any case (RFC 9110, section 7.6.1). "A recipient MUST parse and ignore a reasonable number
+    /// of empty list elements" (section 5.6.1.2).
     private mutating func noteConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
         for option in bytes.listElements(value) {
             if bytes.matches(option, caseInsensitively: "close") { connectionCloses = true }
@@ -58,7 +80,20 @@ struct RequestReader {
         }
     }
 
-    /// `1*DIGIT` and nothing else: no sign, no list, no overflow (RFC 9112, section 6.3).
+    /// A list as well (RFC 9110, section 10.1.1).
+    private mutating func noteExpectations(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+        for expectation in bytes.listElements(value) where !expectation.isEmpty {
+            if bytes.matches(expectation, caseInsensitively: "100-continue") {
+                expectsContinue = true
+            } else {
+                expectsMore = true
+            }
+        }
+    }
+
+    /// `1*DIGIT` and nothing else. Of an invalid length, "the recipient MUST treat it as an unrecoverable error […] the
+    /// server MUST respond with a 400" (RFC 9112, section 6.3), and it "MUST […] prevent parsing errors due to integer
+    /// conversion overflows" (RFC 9110, section 8.6). A repeated one may be mended or refused there.
     private static func length(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPError) -> Int {
         var length = 0
         for index in value {
@@ -72,7 +107,9 @@ struct RequestReader {
         return length
     }
 
-    /// Required of HTTP/1.1, and a host if it is there (RFC 9112, section 3.2).
+    /// "A server MUST respond with a 400 […] to any HTTP/1.1 request message that lacks a Host header field and to any
+    /// request message that contains more than one Host header field line or a Host header field with an invalid field
+    /// value" (RFC 9112, section 3.2).
     private func checkHost(_ bytes: Span<UInt8>, minorVersion: Int) throws(HTTPError) {
         guard let host else {
             if minorVersion == 0 { return }
@@ -83,6 +120,8 @@ struct RequestReader {
 
     // MARK: Framing
 
+    /// "A server MAY reject a request that contains both Content-Length and Transfer-Encoding"; Transfer-Encoding in
+    /// HTTP/1.0 it "MUST treat […] as if the framing is faulty" (RFC 9112, section 6.1).
     private func framing(
         _ bytes: Span<UInt8>, minorVersion: Int, limits: WireLimits
     ) throws(HTTPError) -> BodyFraming {
@@ -97,7 +136,10 @@ struct RequestReader {
         return .length(contentLength)
     }
 
-    /// `chunked`, alone. Another coding that is well formed is 501; all else is 400 (RFC 9112, section 6.1).
+    /// `chunked`, alone. "A server that receives a request message with a transfer coding it does not understand SHOULD
+    /// respond with 501" (RFC 9112, section 6.1); of one where chunked is not last "the server MUST respond with the
+    /// 400" (section 6.3). Both fit an unknown coding alone: 501 tells more. Stricter than a list: an empty element is
+    /// 400 as well, since some take it for a coding.
     private static func checkCodings(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPError) {
         if bytes.matches(value, caseInsensitively: "chunked") { return }
         let codings = bytes.listElements(value)
@@ -116,30 +158,27 @@ struct RequestReader {
         throw HTTPError(.notImplemented, "The only transfer coding is chunked.")
     }
 
-    private func expectsContinue(
-        _ bytes: Span<UInt8>, _ framing: BodyFraming, minorVersion: Int
-    ) throws(HTTPError) -> Bool {
-        guard let expectation else { return false }
-        guard bytes.matches(expectation, caseInsensitively: "100-continue") else {
-            throw HTTPError(.expectationFailed, "The only expectation is 100-continue.")
-        }
-        // An HTTP/1.0 client does not know interim answers (RFC 9110, section 10.1.1).
-        return minorVersion == 1 && framing != .none
+    private func waitsForContinue(_ framing: BodyFraming, minorVersion: Int) throws(HTTPError) -> Bool {
+        if expectsMore { throw HTTPError(.expectationFailed, "The only expectation is 100-continue.") }
+        // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation"
+        // (RFC 9110, section 10.1.1).
+        return expectsContinue && minorVersion == 1 && framing != .none
     }
 
     // MARK: Text
 
-    /// The field lines as they are; the authority of an absolute-form target replaces `Host` (RFC 9112, section 3.2.2).
+    /// The field lines as they are. Of an absolute-form target, "the origin server MUST ignore the received Host header
+    /// field (if any) and instead use the host information of the request-target" (RFC 9112, section 3.2.2).
     private static func section(
         _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
     ) -> FieldSection {
-        if parser.section.isEmpty { return .empty }
-        let section = FieldSection(
-            lines: bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
+        if parser.section.isEmpty, authority == nil { return .fields([:]) }
+        var section = FieldSection.lines(
+            bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
         guard let authority else { return section }
-        var fields = section.fields
+        var fields = section.read()
         fields[FieldNames.host] = bytes.text(authority)
-        return FieldSection(fields: fields)
+        return .fields(fields)
     }
 
     private static func method(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method {

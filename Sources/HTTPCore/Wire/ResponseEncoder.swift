@@ -2,7 +2,7 @@ import HTTPTypes
 
 /// How a response's content is delimited (RFC 9112, section 6.3).
 enum ResponseFraming: Hashable, Sendable {
-    /// The status allows no content: 1xx, 204, 304 (RFC 9110, section 6.4.1).
+    /// The status allows no content: 1xx, 204, 304 (RFC 9110, section 6.4.1) and 205 (section 15.3.6).
     case forbidden
     case length(Int)
     case chunked
@@ -20,35 +20,31 @@ enum ResponseFault: Error, Hashable, Sendable {
 
 /// Writes response heads and chunks.
 enum ResponseEncoder {
-    /// What the server says about its own connection, beside the handler's fields.
-    struct Context {
-        var framing: ResponseFraming
-        var closes: Bool
-        /// Of the request.
-        var minorVersion: Int
-        /// `Date: …` with its CRLF.
-        var dateLine: [UInt8]
-        var requestID: String
-    }
-
+    /// "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx […] or 204"
+    /// (RFC 9110, section 8.6), nor Transfer-Encoding, which no HTTP/1.0 client may see either (RFC 9112, section 6.1).
     static func framing(
         status: HTTPResponse.Status, length: Int?, minorVersion: Int
     ) -> ResponseFraming {
-        if status.code == 204 || status.code == 304 || status.code < 200 { return .forbidden }
+        switch status.code {
+        case ..<200, 204, 205, 304: return .forbidden
+        default: break
+        }
         if let length { return .length(length) }
         return minorVersion == 0 ? .untilClose : .chunked
     }
 
     /// Appends the head to `output`, which is as before if it throws. Returns whether the answer is the connection's
     /// last, which the handler may ask for with `Connection: close`.
+    /// `date` is the whole line; `minorVersion` the request's.
     static func encodeHead(
-        _ response: Response, _ context: Context, into output: inout [UInt8]
+        _ response: Response, framing: ResponseFraming, closes: Bool, minorVersion: Int, requestID: String,
+        date: [UInt8], into output: inout ByteWriter
     ) throws(ResponseFault) -> Bool {
         guard (200...599).contains(response.status.code) else { throw .status(response.status.code) }
         let start = output.count
         appendStatusLine(response.status, to: &output)
         var hasDate = false
-        var closes = context.closes
+        var closes = closes
         for field in response.headers {
             switch role(of: field.name) {
             case .handlers: break
@@ -59,18 +55,20 @@ enum ResponseEncoder {
                 continue
             }
             guard append(field, to: &output) else {
-                output.removeLast(output.count - start)
+                output.truncate(to: start)
                 throw .forbiddenByte(field: field.name.rawName)
             }
         }
-        if !hasDate { output.append(contentsOf: context.dateLine) }
+        if !hasDate { output.append(date) }
         output.append("X-Request-Id: ")
-        output.append(text: context.requestID)
+        output.append(text: requestID)
         output.append("\r\n")
-        appendFraming(context.framing, to: &output)
+        appendFraming(framing, to: &output)
+        // Unlike the others that have none, a 205 does not end with its head (RFC 9110, section 15.3.6).
+        if response.status.code == 205 { output.append("Content-Length: 0\r\n") }
         if closes {
             output.append("Connection: close\r\n")
-        } else if context.minorVersion == 0 {
+        } else if minorVersion == 0 {
             output.append("Connection: keep-alive\r\n")
         }
         output.append("\r\n")
@@ -78,21 +76,21 @@ enum ResponseEncoder {
     }
 
     /// `100 Continue` (RFC 9110, section 15.2.1).
-    static func appendContinue(to output: inout [UInt8]) {
+    static func appendContinue(to output: inout ByteWriter) {
         output.append("HTTP/1.1 100 Continue\r\n\r\n")
     }
 
     /// The line before a chunk's data; `\r\n` follows the data.
-    static func appendChunkSize(_ count: Int, to output: inout [UInt8]) {
-        output.append(text: String(count, radix: 16))
+    static func appendChunkSize(_ count: Int, to output: inout ByteWriter) {
+        output.append(hexadecimal: count)
         output.append("\r\n")
     }
 
-    static func appendChunkEnd(to output: inout [UInt8]) { output.append("\r\n") }
+    static func appendChunkEnd(to output: inout ByteWriter) { output.append("\r\n") }
 
-    static func appendLastChunk(to output: inout [UInt8]) { output.append("0\r\n\r\n") }
+    static func appendLastChunk(to output: inout ByteWriter) { output.append("0\r\n\r\n") }
 
-    private static func appendStatusLine(_ status: HTTPResponse.Status, to output: inout [UInt8]) {
+    private static func appendStatusLine(_ status: HTTPResponse.Status, to output: inout ByteWriter) {
         if status.code == 200 { return output.append("HTTP/1.1 200 OK\r\n") }
         output.append("HTTP/1.1 ")
         output.append(decimal: status.code)
@@ -127,19 +125,19 @@ enum ResponseEncoder {
         field.value.lowercased().split(separator: ",").contains { $0.contains("close") }
     }
 
-    private static func append(_ field: HTTPField, to output: inout [UInt8]) -> Bool {
+    private static func append(_ field: HTTPField, to output: inout ByteWriter) -> Bool {
         output.append(text: field.name.rawName)
         output.append(": ")
         let isClean = field.withUnsafeBytesOfValue { value in
             for byte in value where !Byte.isFieldContent(byte) { return false }
-            output.append(contentsOf: value)
+            output.append(value)
             return true
         }
         output.append("\r\n")
         return isClean
     }
 
-    private static func appendFraming(_ framing: ResponseFraming, to output: inout [UInt8]) {
+    private static func appendFraming(_ framing: ResponseFraming, to output: inout ByteWriter) {
         switch framing {
         case .forbidden, .untilClose: break
         case .length(let length):
@@ -149,22 +147,5 @@ enum ResponseEncoder {
         case .chunked:
             output.append("Transfer-Encoding: chunked\r\n")
         }
-    }
-}
-
-extension [UInt8] {
-    mutating func append(_ text: StaticString) {
-        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    mutating func append(text: String) {
-        var text = text
-        text.withUTF8 { append(contentsOf: $0) }
-    }
-
-    /// A number that is not negative.
-    mutating func append(decimal number: Int) {
-        if number >= 10 { append(decimal: number / 10) }
-        append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }

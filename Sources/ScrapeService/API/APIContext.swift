@@ -15,6 +15,8 @@ struct APIContext: Sendable {
     var authenticator: Authenticator
     /// Bytes of a job's JSON.
     var maxBodyBytes: Int
+    /// All metrics as Prometheus reads them.
+    var exposition: @Sendable () async -> [UInt8]
     var logger: Logger
 }
 

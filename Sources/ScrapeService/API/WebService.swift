@@ -8,6 +8,7 @@ enum WebService {
         ResultRoutes(context: context).add(to: &router)
         WordRoutes(context: context).add(to: &router)
         HealthRoutes(context: context).add(to: &router)
+        MetricsRoutes(context: context).add(to: &router)
         return router
     }
 

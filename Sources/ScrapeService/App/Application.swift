@@ -14,9 +14,7 @@ struct Application {
 
     init(_ configuration: ServeConfiguration) {
         self.configuration = configuration
-        var logger = Logger(label: Service.name) { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = configuration.logLevel
-        self.logger = logger
+        logger = configuration.logFormat.logger(level: configuration.logLevel)
     }
 
     func run() async throws {
@@ -86,6 +84,7 @@ private struct Parts {
     let listener: WakeListener
     let fetcher: CurlFetcher
     let engine: Engine
+    let accessLog: AccessLog?
     let server: Server
 
     init(_ configuration: ServeConfiguration, _ storage: StorageConfiguration, _ logger: Logger) throws {
@@ -94,6 +93,8 @@ private struct Parts {
         workers = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
         readStore = PostgresStore(storage, on: answerLoop, logger: logger)
         workStore = PostgresStore(storage, on: workLoop, logger: logger)
+        let metrics = ServiceMetrics()
+        let pools = ["api": readStore.pool, "jobs": workStore.pool]
         let signals = JobSignals()
         listener = WakeListener(storage, on: workLoop, logger: logger) { signals.workArrived() }
         var fetching = FetchConfiguration()
@@ -105,20 +106,25 @@ private struct Parts {
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
                 hosts: HostLimiter(loop: workLoop), workers: workers, signals: signals,
-                userAgent: configuration.userAgent, logger: logger))
+                userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,
                 loop: answerLoop, authenticator: Authenticator(keys: configuration.keys),
-                maxBodyBytes: configuration.limits.maxBodyBytes, logger: logger))
+                maxBodyBytes: configuration.limits.maxBodyBytes,
+                exposition: { await metrics.exposition(pools) }, logger: logger))
+        accessLog = configuration.logsAccess ? try AccessLog(logger: logger) : nil
+        let observers: [(any ServerObserver)?] = [metrics.server, accessLog]
         server = Server(
             loop: answerLoop, limits: configuration.limits, logger: logger, responder: responder,
+            observer: ServerObservers(observers.compactMap(\.self)),
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
     }
 
     /// In order: no new requests, no new fetches, what is fetched is settled, leases go back.
     func stop() async {
         await server.shutdown()
+        accessLog?.stop()
         await listener.stop()
         await engine.stop()
         await fetcher.stop()

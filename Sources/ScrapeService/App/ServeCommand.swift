@@ -42,6 +42,10 @@ package struct ServeCommand: AsyncParsableCommand {
     var userAgent: String?
     @Option(help: "trace, debug, info, notice, warning or error. [default: info]")
     var logLevel: String?
+    @Option(help: "json, one object a line, or text. [default: json]")
+    var logFormat: String?
+    @Option(help: "on or off: whether each request is a line of the log, at level info. [default: on]")
+    var accessLog: String?
 
     package init() {}
 
@@ -72,7 +76,13 @@ package struct ServeCommand: AsyncParsableCommand {
             keys: keys,
             limits: try readLimits(settings),
             userAgent: settings.text(userAgent, "SCRAPE_USER_AGENT") ?? "\(Service.name)/\(Service.version)",
-            logLevel: try database.level(logLevel, settings))
+            logLevel: try database.level(logLevel, settings),
+            logFormat: try settings.choice(
+                logFormat, "--log-format", "SCRAPE_LOG_FORMAT",
+                among: [("json", LogFormat.json), ("text", .text)], default: .json),
+            logsAccess: try settings.choice(
+                accessLog, "--access-log", "SCRAPE_ACCESS_LOG", among: [("on", true), ("off", false)],
+                default: true))
     }
 
     private func readKeys(_ settings: Settings) throws -> [String] {
@@ -141,4 +151,6 @@ struct ServeConfiguration {
     var limits: ServerLimits
     var userAgent: String
     var logLevel: Logger.Level
+    var logFormat: LogFormat
+    var logsAccess: Bool
 }

@@ -39,6 +39,17 @@ struct Settings {
         return value
     }
 
+    /// One of a few words.
+    func choice<Value>(
+        _ flag: String?, _ name: String, _ variable: String, among choices: [(word: String, value: Value)],
+        default fallback: Value
+    ) throws(SettingError) -> Value {
+        guard let text = text(flag, variable) else { return fallback }
+        for choice in choices where choice.word == text { return choice.value }
+        let words = choices.map(\.word).joined(separator: ", ")
+        throw SettingError(name: flag == nil ? variable : name, reason: "\"\(text)\" is none of \(words)")
+    }
+
     /// Seconds, more than none.
     func seconds(_ flag: Double?, _ name: String, _ variable: String, default fallback: Duration)
         throws(SettingError) -> Duration

@@ -142,6 +142,7 @@ actor Engine {
         nextRun += 1
         let number = nextRun
         context.signals.changed(lease.job)
+        context.metrics.runBegan()
         // Its pages suspend often on the loop: the preference spares each a visit to Swift's own pool.
         let task = Task.detached(executorPreference: LoopPreference(context.loop)) {
             await run.run()
@@ -152,6 +153,7 @@ actor Engine {
 
     private func ended(_ number: Int64) {
         runs[number] = nil
+        context.metrics.runEnded()
         wake.notify()
     }
 }

@@ -14,6 +14,7 @@ struct EngineContext: Sendable {
     var signals: JobSignals
     /// Sent where the job names none.
     var userAgent: String
+    var metrics: EngineMetrics
     var logger: Logger
 }
 
@@ -222,6 +223,7 @@ actor JobRun {
         }
         publishedAt = .now
         published = gauges
+        context.metrics.settled(from: state.counters, to: outcome.counters)
         meter.add(
             pages: outcome.counters.fetched + outcome.counters.failed - state.counters.fetched
                 - state.counters.failed,
@@ -264,7 +266,9 @@ actor JobRun {
         if let error = end.error { logger.error("job failed", metadata: ["cause": "\(error)"]) }
         let done = try await context.store.finish(lease, end)
         context.signals.changed(lease.job)
-        if !done {
+        if done {
+            context.metrics.jobEnded(end.reason)
+        } else {
             logger.notice("the job could not be ended here")
             mustRelease = true
         }

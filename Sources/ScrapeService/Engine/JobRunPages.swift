@@ -48,10 +48,28 @@ extension JobRun {
         let response: FetchResponse
         do {
             defer { context.hosts.release(origin) }
-            response = try await context.fetcher.fetch(request(for: page))
+            response = try await fetch(page)
         }
         guard (200...299).contains(response.status) else { return (response, nil) }
         return (response, await context.workers.run { Result { try work.read(response) } })
+    }
+
+    private func fetch(_ page: QueuedPage) async throws -> FetchResponse {
+        let metrics = context.metrics
+        metrics.fetchBegan()
+        do {
+            let response = try await context.fetcher.fetch(request(for: page))
+            metrics.fetchEnded(
+                status: response.status, seconds: response.seconds, bytes: response.body.count)
+            return response
+        } catch {
+            if let failure = error as? FetchFailure {
+                metrics.fetchEnded(status: nil, seconds: failure.seconds, bytes: 0)
+            } else {
+                metrics.fetchAbandoned()
+            }
+            throw error
+        }
     }
 
     private func request(for page: QueuedPage) -> FetchRequest {

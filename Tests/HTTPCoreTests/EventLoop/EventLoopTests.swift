@@ -1,5 +1,5 @@
 import Glibc
-import HTTPCore
+@testable import HTTPCore
 import Synchronization
 import Testing
 
@@ -260,6 +260,25 @@ private final class Counter: Sendable {
         }
         #expect(log.withLock { $0 }.isEmpty == true)
         for descriptor in [near, far, other, otherFar, fresh, freshFar] { close(descriptor) }
+        loop.stop()
+    }
+
+    @Test("an event that ends a sleep sees the time after it, not the one before")
+    func timeAfterSleep() async throws {
+        let loop = try EventLoop(name: "now")
+        let (near, far) = makePair()
+        let (times, arrival) = AsyncStream.makeStream(of: LoopTime.self)
+        loop.execute {
+            // With a timer the loop reads the time before it sleeps.
+            loop.schedule(after: .seconds(3600)) {}
+            _ = try? loop.register(near, [.readable, .edge]) { _ in arrival.yield(loop.now) }
+        }
+        try await Task.sleep(for: .milliseconds(50))
+        let written = LoopTime.now
+        write(far, "x", 1)
+        #expect(try #require(await times.first { _ in true }) >= written)
+        close(near)
+        close(far)
         loop.stop()
     }
 

@@ -68,6 +68,21 @@ import Testing
             await failure(.put, "/v1/jobs/preview")?.headers[.allow] == "DELETE, GET, HEAD, OPTIONS, POST")
     }
 
+    @Test("a method that nobody knows is 501, on every path")
+    func unknownMethod() async throws {
+        let brew = try #require(HTTPRequest.Method("BREW"))
+        #expect(await failure(brew, "/v1/jobs")?.status == .notImplemented)
+        #expect(await failure(brew, "/nowhere")?.status == .notImplemented)
+        #expect(await failure(.patch, "/nowhere")?.status == .notFound)
+        var router = Router()
+        router.on(brew, "/pot") { _ in Response(status: .ok) }
+        router.on(.get, "/tea") { _ in Response(status: .ok) }
+        #expect(try await router.respond(to: Request(method: brew, path: "/pot")).status == .ok)
+        await #expect(throws: HTTPError.self) {
+            try await router.respond(to: Request(method: brew, path: "/tea"))
+        }
+    }
+
     @Test("OPTIONS names the methods of a path, and of the server")
     func options() async throws {
         let router = makeRouter(jobs)

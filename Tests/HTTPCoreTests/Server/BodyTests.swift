@@ -85,6 +85,23 @@ import Testing
         await test.stop()
     }
 
+    @Test("no 100 Continue is sent to a client that sends its body with the head")
+    func continueTooLate() async throws {
+        let test = try await TestServer()
+        let client = try await test.connect()
+        for framing in [
+            "Content-Length: 2\r\n\r\nhi", "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        ] {
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\(framing)")
+            let answer = try await client.readAnswer()
+            #expect(answer.status == 200)
+            #expect(answer.body == "hi")
+            #expect(answer["connection"] == nil)
+        }
+        await client.close()
+        await test.stop()
+    }
+
     @Test("an unread body is dropped when it is small, else the connection ends")
     func unread() async throws {
         let test = try await TestServer(limits: TestServer.makeLimits { $0.maxUnreadBodyBytes = 1000 }) {

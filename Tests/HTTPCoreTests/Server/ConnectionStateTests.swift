@@ -3,7 +3,7 @@ import Testing
 @testable import HTTPCore
 
 @Suite struct ConnectionStateTests {
-    private let start = ContinuousClock.now
+    private let start = LoopTime.now
 
     private func makeState(_ change: (inout ServerLimits) -> Void = { _ in }) -> ConnectionState {
         var limits = ServerLimits()
@@ -14,10 +14,10 @@ import Testing
         limits.writeTimeout = .seconds(30)
         limits.halfCloseTimeout = .seconds(1)
         change(&limits)
-        return ConnectionState(limits: limits, now: start)
+        return ConnectionState(ConnectionState.Bounds(limits), now: start)
     }
 
-    private func after(_ seconds: Int) -> ContinuousClock.Instant { start + .seconds(seconds) }
+    private func after(_ seconds: Int) -> LoopTime { start + Duration.seconds(seconds) }
 
     @Test("a connection that says nothing is closed when its first head is late")
     func silence() {

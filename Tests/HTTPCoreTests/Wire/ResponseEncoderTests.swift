@@ -6,12 +6,11 @@ import Testing
     private func encode(
         _ response: Response, framing: ResponseFraming, closes: Bool = false, minorVersion: Int = 1
     ) throws(ResponseFault) -> String {
-        var output: [UInt8] = []
-        let context = ResponseEncoder.Context(
-            framing: framing, closes: closes, minorVersion: minorVersion, dateLine: Array("Date: D\r\n".utf8),
-            requestID: "id1")
-        _ = try ResponseEncoder.encodeHead(response, context, into: &output)
-        return String(decoding: output, as: UTF8.self)
+        var output = ByteWriter()
+        _ = try ResponseEncoder.encodeHead(
+            response, framing: framing, closes: closes, minorVersion: minorVersion, requestID: "id1",
+            date: Array("Date: D\r\n".utf8), into: &output)
+        return String(decoding: output.bytes, as: UTF8.self)
     }
 
     @Test("a head has the handler's fields, then the server's")
@@ -88,11 +87,27 @@ import Testing
 
     @Test("chunks are sized in hex")
     func chunks() {
-        var output: [UInt8] = []
+        var output = ByteWriter()
         ResponseEncoder.appendChunkSize(255, to: &output)
+        ResponseEncoder.appendChunkSize(0x1A_0F00, to: &output)
         ResponseEncoder.appendChunkEnd(to: &output)
         ResponseEncoder.appendLastChunk(to: &output)
-        #expect(String(decoding: output, as: UTF8.self) == "ff\r\n\r\n0\r\n\r\n")
+        #expect(String(decoding: output.bytes, as: UTF8.self) == "ff\r\n1a0f00\r\n\r\n0\r\n\r\n")
+    }
+
+    @Test("a writer grows beyond what it keeps, and forgets what is taken back")
+    func writer() {
+        var output = ByteWriter()
+        output.append([UInt8](repeating: 1, count: 100_000))
+        output.append([UInt8](repeating: 2, count: 300_000))
+        output.append(decimal: 1_234_567)
+        #expect(output.count == 400_007)
+        #expect(output.bytes[99_999] == 1 && output.bytes[399_999] == 2)
+        output.truncate(to: 1)
+        output.append(text: "é")
+        #expect(Array(output.bytes) == [1, 0xC3, 0xA9])
+        output.removeAll()
+        #expect(output.bytes.isEmpty)
     }
 
     @Test(

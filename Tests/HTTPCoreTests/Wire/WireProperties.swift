@@ -107,26 +107,29 @@ struct WireProperties {
 extension WireMessage {
     /// The message written anew from what was understood.
     fileprivate var encoded: [UInt8] {
-        var bytes: [UInt8] = []
+        var output = ByteWriter()
         if let head {
             let target = head.path + (head.query.map { "?\($0)" } ?? "")
-            bytes.append(text: "\(head.method) \(target) HTTP/1.\(head.minorVersion)\r\n")
+            output.append(text: "\(head.method) \(target) HTTP/1.\(head.minorVersion)\r\n")
             for (name, value) in zip(head.names, head.values) {
-                bytes.append(text: "\(name): ")
-                bytes += value
-                bytes.append("\r\n")
+                output.append(text: "\(name): ")
+                output.append(value)
+                output.append("\r\n")
             }
-            bytes.append("\r\n")
+            output.append("\r\n")
         }
-        if let head, head.framing != .chunked { return bytes + body }
+        if let head, head.framing != .chunked {
+            output.append(body)
+            return Array(output.bytes)
+        }
         for start in stride(from: 0, to: body.count, by: 7) {
-            let chunk = body[start..<min(start + 7, body.count)]
-            ResponseEncoder.appendChunkSize(chunk.count, to: &bytes)
-            bytes += chunk
-            ResponseEncoder.appendChunkEnd(to: &bytes)
+            let chunk = Array(body[start..<min(start + 7, body.count)])
+            ResponseEncoder.appendChunkSize(chunk.count, to: &output)
+            output.append(chunk)
+            ResponseEncoder.appendChunkEnd(to: &output)
         }
-        ResponseEncoder.appendLastChunk(to: &bytes)
-        return bytes
+        ResponseEncoder.appendLastChunk(to: &output)
+        return Array(output.bytes)
     }
 }
 

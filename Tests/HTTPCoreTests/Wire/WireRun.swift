@@ -124,6 +124,7 @@ extension WireMessage.Head {
         framing = head.framing
         keepsAlive = head.keepsAlive
         expectsContinue = head.expectsContinue
-        requestID = head.requestID
+        let sent = head.headers[HTTPField.Name("X-Request-Id")!]
+        requestID = sent == head.requestID ? sent : nil
     }
 }

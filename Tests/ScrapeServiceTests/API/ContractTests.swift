@@ -24,7 +24,8 @@ import Yams
                 StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
             urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
             workers: WorkerPool(threads: 1),
-            loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, logger: TestPostgres.logger)
+            loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, exposition: { [] },
+            logger: TestPostgres.logger)
         let served = Set(
             WebService.router(context).routes.map { "\($0.method.rawValue.lowercased()) \($0.pattern)" })
         #expect(served == promised)

@@ -41,6 +41,8 @@ final class TestService: Sendable {
         catalog = PostgresStore(storage, on: answerLoop, logger: TestPostgres.logger)
         work = PostgresStore(storage, on: workLoop, logger: TestPostgres.logger)
         workers = WorkerPool(threads: 2)
+        let metrics = ServiceMetrics()
+        let pools = ["api": catalog.pool, "jobs": work.pool]
         let signals = JobSignals()
         let urls = CurlURLs()
         let compiler = HTMLPageCompiler()
@@ -51,14 +53,14 @@ final class TestService: Sendable {
             EngineContext(
                 loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
                 hosts: HostLimiter(loop: workLoop), workers: workers, signals: signals, userAgent: "test",
-                logger: TestPostgres.logger))
+                metrics: metrics.engine, logger: TestPostgres.logger))
         responder = WebService.responder(
             APIContext(
                 catalog: catalog, urls: urls, compiler: compiler, signals: signals, workers: workers,
                 loop: answerLoop, authenticator: Authenticator(keys: keys), maxBodyBytes: 1 << 20,
-                logger: TestPostgres.logger))
+                exposition: { await metrics.exposition(pools) }, logger: TestPostgres.logger))
         server = Server(
-            loop: answerLoop, logger: TestPostgres.logger, responder: responder,
+            loop: answerLoop, logger: TestPostgres.logger, responder: responder, observer: metrics.server,
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
         port = try await server.start(host: "127.0.0.1", port: 0)
         if working { await engine.start() }

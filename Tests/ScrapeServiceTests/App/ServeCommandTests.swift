@@ -25,6 +25,7 @@ import Testing
         #expect(
             configuration.database == DatabaseConfiguration(url: nil, poolSize: 8, dataDirectory: "./data"))
         #expect(configuration.keys.isEmpty)
+        #expect(configuration.logFormat == .json && configuration.logsAccess)
     }
 
     @Test func aFlagWinsOverItsVariable() throws {
@@ -48,6 +49,13 @@ import Testing
         #expect(configuration.bind.host == "::1")
         #expect(configuration.limits.headerTimeout == .seconds(1))
         #expect(configuration.limits.drainTimeout == .seconds(5.5))
+    }
+
+    @Test func theLogsFormIsOneOfItsWords() throws {
+        #expect(try settle(["--log-format", "text"], ["SCRAPE_LOG_FORMAT": "json"]).logFormat == .text)
+        #expect(try settle([], ["SCRAPE_ACCESS_LOG": "off"]).logsAccess == false)
+        #expect(throws: SettingError.self) { try settle(["--log-format", "xml"]) }
+        #expect(throws: SettingError.self) { try settle([], ["SCRAPE_ACCESS_LOG": "true"]) }
     }
 
     @Test(arguments: ["0.0.0.0:80", "[::]:80", "192.168.1.2:80", "example.org:80", "1270.0.0.1:80"])

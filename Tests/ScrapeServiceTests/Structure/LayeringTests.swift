@@ -12,6 +12,7 @@ import Testing
             "EventLoop": ["System"],
             "Server": ["Message", "Wire", "System", "EventLoop"],
             "Routing": ["Message", "Server"],
+            "Observing": ["Server", "EventLoop", "System"],
         ],
         "ScrapeService": [
             "JSON": [],
@@ -111,6 +112,19 @@ import Testing
             for word in ["scrap", "crawl", "postgres"] {
                 #expect(!file.lines.contains { $0.lowercased().contains(word) }, "\(file.path) says \(word)")
             }
+        }
+    }
+
+    @Test func prometheusIsKnownWhereEverythingIsWired() {
+        for file in SourceTree.sources where file.imports.contains("PrometheusMetrics") {
+            #expect(file.room == "App", "\(file.path)")
+        }
+        let own = SourceTree.sources.filter { $0.path.hasPrefix("Sources/PrometheusMetrics/") }
+        #expect(!own.isEmpty)
+        for file in own {
+            let known: Set<String> = ["CoreMetrics", "Synchronization", "Glibc"]
+            #expect(known.isSuperset(of: file.imports), "\(file.path)")
+            #expect(!file.lines.contains { $0.lowercased().contains("http") }, "\(file.path) says http")
         }
     }
 

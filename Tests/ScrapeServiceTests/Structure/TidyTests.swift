@@ -72,7 +72,8 @@ import Testing
         for file in SourceTree.tests {
             let folder = String(file.folder.dropFirst("Tests/".count))
             let room = folder.replacing("HTTPCoreTests", with: "HTTPCore").replacing(
-                "ScrapeServiceTests", with: "ScrapeService")
+                "ScrapeServiceTests", with: "ScrapeService"
+            ).replacing("PrometheusMetricsTests", with: "PrometheusMetrics")
             let isMirror =
                 rooms.contains(room) || rooms.contains { $0.hasPrefix(room) } || extra.contains(folder)
             #expect(isMirror, "\(file.path) mirrors no folder")

@@ -1,0 +1,1 @@
+../../../Tests/HTTPCoreTests/Wire/RequestHeads.swift

@@ -1,0 +1,85 @@
+import HTTPTypes
+
+/// A request's body on its way to the handler.
+extension Connection {
+    /// The next piece of the body of request `number`; `nil` after the last.
+    func nextBodyPiece(of number: UInt64) async throws -> [UInt8]? {
+        guard number == core.exchangeNumber, exchange != nil else { throw ConnectionError.requestIsOver }
+        guard bodyWaiter == nil else { throw ConnectionError.secondReader }
+        var piecesInARow = 0
+        while true {
+            if core.state.isClosed { throw ConnectionError.clientLeft }
+            if let failure = exchange?.bodyFailure { throw failure }
+            if exchange?.body.isComplete != false { return nil }
+            if let piece = try bodyPieceNow() { return piece }
+            if exchange?.body.isComplete == true { continue }
+            if core.inputIsReady {
+                piecesInARow += 1
+                if piecesInARow % Self.maxReadsInARow == 0 { await context.loop.yield() }
+            } else {
+                sendContinue()
+                try await waitForBody()
+            }
+        }
+    }
+
+    /// Reads in a row before others get their turn.
+    private static var maxReadsInARow: Int { 16 }
+
+    /// What of the body is here already; `nil` when that is nothing.
+    private func bodyPieceNow() throws -> [UInt8]? {
+        var piece: [UInt8] = []
+        do throws(HTTPError) {
+            guard let exchange else { return nil }
+            if core.hasInput {
+                try core.decodeInput(&exchange.body, into: &piece)
+            } else if core.inputIsReady {
+                switch core.read(context) {
+                case .bytes(let count): try core.decodeRead(count, &exchange.body, into: &piece, context)
+                case .nothing: return nil
+                case .end: throw HTTPError(.badRequest, "The body ended before its end.")
+                }
+            }
+        } catch {
+            exchange?.bodyFailure = error
+            context.note(RefusalCause(error))
+            throw error
+        }
+        exchange?.bodyBytes += piece.count
+        // Whoever sends does not wait: no interim answer is owed (RFC 9110, section 10.1.1).
+        if !piece.isEmpty { exchange?.awaitsContinue = false }
+        if core.clientHasEnded { core.state.progressAfterClientEnd(now: context.loop.now) }
+        return piece.isEmpty ? nil : piece
+    }
+
+    private func waitForBody() async throws {
+        try Task.checkCancellation()
+        flush()
+        core.state.awaitBody(now: context.loop.now)
+        armTimer()
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { bodyWaiter = $0 }
+        } onCancel: {
+            // A wake-up too many does no harm: whoever waits looks again.
+            context.loop.execute { self.context.loop.isolate(self) { $0.resumeBodyWaiter() } }
+        }
+        core.state.endBodyWait(now: context.loop.now)
+    }
+
+    /// Takes the rest of an unwanted body out of the input, without waiting.
+    func skipBufferedBody() {
+        while exchange?.body.isComplete == false, exchange?.bodyFailure == nil, core.hasInput {
+            _ = try? bodyPieceNow()
+        }
+    }
+
+    /// Reads and drops the rest of an unwanted body; false when it is too much, broken or late.
+    func skipBody() async -> Bool {
+        var left = context.limits.maxUnreadBodyBytes
+        while left >= 0 {
+            guard let piece = try? await nextBodyPiece(of: core.exchangeNumber) else { break }
+            left -= piece.count
+        }
+        return exchange?.body.isComplete == true
+    }
+}

@@ -1,0 +1,21 @@
+import Synchronization
+
+/// A number that any thread may add to, without a lock.
+struct AtomicDouble: ~Copyable, Sendable {
+    private let bits = Atomic<UInt64>(0)
+
+    var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+
+    func store(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+
+    func add(_ amount: Double) {
+        var seen = bits.load(ordering: .relaxed)
+        while true {
+            let sum = Double(bitPattern: seen) + amount
+            let (exchanged, original) = bits.weakCompareExchange(
+                expected: seen, desired: sum.bitPattern, ordering: .relaxed)
+            if exchanged { return }
+            seen = original
+        }
+    }
+}
