@@ -2,14 +2,17 @@
 """A corpus as one text: an input a line, bytes outside printable ASCII and "\\" escaped as in Python.
 
     corpus.py unpack FILE DIRECTORY     a file an input, named as libFuzzer names them
+    corpus.py cases DIRECTORY           the same of the unit tests' cases
     corpus.py pack DIRECTORY FILE       the shortest first; inputs beyond 1 KiB stay out
 """
 
 import hashlib
 import pathlib
+import re
 import sys
 
 MAX_BYTES = 1024
+CASES = pathlib.Path(__file__).resolve().parent.parent / "Tests/HTTPCoreTests/Wire/Corpus"
 NAMES = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x5C: "\\\\"}
 
 
@@ -25,10 +28,21 @@ def load(path):
     return [unescape(line) for line in pathlib.Path(path).read_text("ascii").splitlines()]
 
 
-def unpack(path, directory):
+def cases():
+    """The bytes of each case of the unit tests' corpus, and whether it begins with a request that is accepted."""
+    for path in sorted(CASES.glob("*.cases")):
+        for text in re.split(r"^===.*\n", path.read_text("ascii"), flags=re.MULTILINE)[1:]:
+            lines = text.splitlines()
+            outcomes = [line for line in lines if line.startswith("--> ")]
+            data = "".join(line for line in lines if not line.startswith("--> "))
+            data = re.sub(r"\\\{(\d+)\*([^}]*)\}", lambda match: match[2] * int(match[1]), data)
+            yield unescape(data), bool(re.match(r"--> [^ ]+ [/*]", outcomes[0]))
+
+
+def write(inputs, directory):
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    for data in load(path):
+    for data in inputs:
         (directory / hashlib.sha1(data).hexdigest()).write_bytes(data)
 
 
@@ -42,7 +56,12 @@ def pack(directory, path):
 
 
 if __name__ == "__main__":
-    command, *arguments = sys.argv[1:] or [""]
-    if command not in ("pack", "unpack") or len(arguments) != 2:
-        sys.exit(__doc__)
-    {"pack": pack, "unpack": unpack}[command](*arguments)
+    match sys.argv[1:]:
+        case ["unpack", path, directory]:
+            write(load(path), directory)
+        case ["cases", directory]:
+            write((data for data, _ in cases() if len(data) <= MAX_BYTES), directory)
+        case ["pack", directory, path]:
+            pack(directory, path)
+        case _:
+            sys.exit(__doc__)

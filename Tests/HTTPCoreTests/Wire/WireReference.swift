@@ -26,6 +26,7 @@ struct WireReference {
     var agrees: Bool {
         guard hasCleanLines, body == message.body else { return false }
         guard let head = message.head else { return true }
+        guard framingFits(head.framing) else { return false }
         let parts = requestLine.split(separator: Byte.space, omittingEmptySubsequences: false)
         guard parts.count == 3, text(parts[0]) == head.method else { return false }
         guard (text(parts[2]) == "HTTP/1.0") == (head.minorVersion == 0) else { return false }
@@ -34,6 +35,15 @@ struct WireReference {
         if !isAbsolute, target != head.path + (head.query.map { "?\($0)" } ?? "") { return false }
         return read(fields.map { ($0.name, $0.value) }, exceptHost: isAbsolute)
             == read(Array(zip(head.names, head.values)), exceptHost: isAbsolute)
+    }
+
+    /// Whether the body's length is what the fields say, in digits.
+    private func framingFits(_ framing: BodyFraming) -> Bool {
+        if framing == .chunked { return true }
+        let lengths = fields.filter { $0.name.lowercased() == "content-length" }
+        guard lengths.count <= 1 else { return false }
+        let digits = String(decoding: lengths.first?.value ?? [], as: UTF8.self).drop { $0 == "0" }
+        return (digits.isEmpty ? "0" : digits) == "\(body.count)"
     }
 
     func fits(_ limits: WireLimits) -> Bool {

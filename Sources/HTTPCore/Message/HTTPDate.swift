@@ -1,7 +1,7 @@
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate, RFC 9110, section 5.6.7).
+/// A time on the wire (RFC 9110, section 5.6.7); it is written as `Sun, 06 Nov 1994 08:49:37 GMT`.
 public enum HTTPDate {
-    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    private static let months = [
+    static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
@@ -12,13 +12,14 @@ public enum HTTPDate {
         let (year, month, day) = date(days)
         let weekday = Self.days[(days % 7 + 7) % 7]
         let time = [second / 3600, second / 60 % 60, second % 60].map(twoDigits).joined(separator: ":")
-        return "\(weekday), \(twoDigits(day)) \(months[month - 1]) \(year) \(time) GMT"
+        let fourDigits = twoDigits(year / 100) + twoDigits(year % 100)
+        return "\(weekday), \(twoDigits(day)) \(months[month - 1]) \(fourDigits) \(time) GMT"
     }
 
     private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 
     /// The civil date of a day since 1970-01-01, by whole eras of 400 years that begin in March.
-    private static func date(_ daysSinceEpoch: Int) -> (year: Int, month: Int, day: Int) {
+    static func date(_ daysSinceEpoch: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = daysSinceEpoch + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
