@@ -95,7 +95,7 @@ struct ConnectionCore {
             return Progress(step: state.isClosed ? .work(.end) : .blocked, flush: .done)
         }
         let first = exchangeNumber
-        var step = takeRequests(context)
+        var step = takeRequests(context, &context.head.pointee)
         context.counters.requests += Int(exchangeNumber - first)
         let flush = flush(context)
         switch step {
@@ -111,11 +111,10 @@ struct ConnectionCore {
 
     /// The answers lie in the shared writer afterwards, "in the same order that the requests were received" (RFC 9112,
     /// section 9.3.2): the next request waits for the answer before it.
-    private mutating func takeRequests(_ context: ServerContext) -> Step {
+    private mutating func takeRequests(_ context: ServerContext, _ head: inout RequestHead) -> Step {
         assert(context.writer.count == 0, "another connection's bytes")
         if state.isDraining { inputIsReady = true }
         let date = context.date
-        var head = RequestHead()
         for _ in 0..<Self.maxHeadsInARow {
             do throws(HTTPError) {
                 switch try nextHead(context, into: &head) {
