@@ -5,7 +5,10 @@ import HTTPTypes
 enum Routes {
     static func make(maxBodyBytes: Int) -> Router {
         var router = Router()
-        router.on(.get, "/") { _ in text("OK") }
+        let page = Representation(
+            Page(), validators: Validators(entityTag: EntityTag("ok"), lastModified: 1_700_000_000),
+            headers: [.contentType: "text/plain; charset=utf-8"])
+        router.on(.get, "/") { try page.response(to: $0) }
         router.on(.options, "/") { _ in
             var response = text("OK")
             response.headers[.allow] = "GET, HEAD, OPTIONS, POST"
@@ -21,6 +24,14 @@ enum Routes {
             router.on(method, "/cookie") { text(cookies($0)) }
         }
         return router
+    }
+
+    /// What `GET /` brings, whole or in ranges, and not again to whoever has it.
+    private struct Page: ByteSource {
+        private let bytes = Array("OK".utf8)
+        var length: Int { bytes.count }
+
+        func read(at offset: Int, maxBytes: Int) -> [UInt8] { Array(bytes[offset...].prefix(maxBytes)) }
     }
 
     /// Every path and method: the body back.

@@ -2,15 +2,17 @@ import HTTPCore
 import HTTPTypes
 import Logging
 
-/// `swift run -c release HelloServer [PORT]`: a 15-byte JSON answer at `/` until it is interrupted.
+/// `swift run -c release HelloServer [PORT]`: a 15-byte JSON answer until it is interrupted, at `/`
+/// by a handler that answers at once, at `/suspending` by one that might wait.
 @main
 struct HelloServer {
     static func main() async throws {
-        let body = Array(#"{"hello":"you"}"#.utf8)
+        let hello = Response(
+            status: .ok, headers: [.contentType: "application/json"],
+            body: .bytes(Array(#"{"hello":"you"}"#.utf8)))
         var router = Router()
-        router.on(.get, "/") { _ in
-            Response(status: .ok, headers: [.contentType: "application/json"], body: .bytes(body))
-        }
+        router.on(.get, "/") { _ in hello }
+        router.on(.get, "/suspending") { _ async in hello }
         let loop = try EventLoop(name: "hello")
         let server = Server(loop: loop, logger: Logger(label: "hello"), responder: router)
         let wanted = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 8080

@@ -20,7 +20,7 @@ public struct Router: Responder {
     public private(set) var routes: [(method: HTTPRequest.Method, pattern: String)] = []
     private var nodes = [Node()]
     /// Where a path without parameters ends, for those that are sent as they are written.
-    private var literalPaths: [String: Int] = [:]
+    private var literalPaths: [(path: String, node: Int)] = []
 
     /// A router without routes.
     public init() {}
@@ -59,7 +59,9 @@ public struct Router: Responder {
         nodes[node].endpoints.append(
             Endpoint(method: method, pattern: pattern, parameterNames: names, handler: handler))
         routes.append((method, pattern))
-        if names.isEmpty { literalPaths[pattern] = node }
+        if names.isEmpty, !literalPaths.contains(where: { $0.path == pattern }) {
+            literalPaths.append((pattern, node))
+        }
     }
 
     private mutating func literalChild(of parent: Int, _ segment: String) -> Int {
@@ -79,7 +81,7 @@ public struct Router: Responder {
     /// Throws 404 for an unknown path, 405 with `Allow` for a method it does not have (RFC 9110, section 15.5.6),
     /// 400 for a path parameter with malformed escapes.
     public func handler(for request: inout Request) throws -> Handler {
-        if let node = literalPaths[request.path],
+        if let node = literalNode(request.path),
             let endpoint = nodes[node].endpoints.first(where: { $0.method == request.method })
         {
             request.route = endpoint.pattern
@@ -117,6 +119,15 @@ public struct Router: Responder {
     private static let registeredMethods: Set<HTTPRequest.Method> = [
         .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
     ]
+
+    /// A look at each: a service has a dozen of them, and hashing a path takes as long.
+    private func literalNode(_ path: String) -> Int? {
+        let length = path.utf8.count
+        for literal in literalPaths where literal.path.utf8.count == length && literal.path == path {
+            return literal.node
+        }
+        return nil
+    }
 
     /// `OPTIONS *`: the methods of all routes (RFC 9110, section 9.3.7).
     private func options(_ request: Request) throws -> Handler {

@@ -94,7 +94,9 @@ struct ConnectionCore {
         guard !state.isClosed, output.count <= Self.maxQueuedBytes else {
             return Progress(step: state.isClosed ? .work(.end) : .blocked, flush: .done)
         }
-        var step = takeRequests(context)
+        let first = exchangeNumber
+        var step = takeRequests(context, &context.head.pointee)
+        context.counters.requests += Int(exchangeNumber - first)
         let flush = flush(context)
         switch step {
         case .incomplete:
@@ -109,10 +111,10 @@ struct ConnectionCore {
 
     /// The answers lie in the shared writer afterwards, "in the same order that the requests were received" (RFC 9112,
     /// section 9.3.2): the next request waits for the answer before it.
-    private mutating func takeRequests(_ context: ServerContext) -> Step {
+    private mutating func takeRequests(_ context: ServerContext, _ head: inout RequestHead) -> Step {
         assert(context.writer.count == 0, "another connection's bytes")
         if state.isDraining { inputIsReady = true }
-        var head = RequestHead()
+        let date = context.date
         for _ in 0..<Self.maxHeadsInARow {
             do throws(HTTPError) {
                 switch try nextHead(context, into: &head) {
@@ -123,7 +125,7 @@ struct ConnectionCore {
             } catch {
                 return .work(.refusal(error, RefusalCause(error), requestID: refusedID))
             }
-            if let work = answer(&head, context) { return .work(work) }
+            if let work = answer(&head, date, context) { return .work(work) }
             if state.isLastAnswer { return .work(.end) }
             if context.writer.count > Self.maxQueuedBytes || !output.isEmpty { return .pause }
         }
@@ -132,8 +134,9 @@ struct ConnectionCore {
 
     /// Answers a request that no task is needed for: its handler is immediate, its answer in memory, and it has no
     /// body. Returns any other one.
-    private mutating func answer(_ head: inout RequestHead, _ context: ServerContext) -> Work? {
-        context.counters.requests += 1
+    private mutating func answer(
+        _ head: inout RequestHead, _ date: [UInt8], _ context: ServerContext
+    ) -> Work? {
         state.beginRequest(keepsAlive: head.keepsAlive)
         exchangeNumber += 1
         do {
@@ -145,7 +148,7 @@ struct ConnectionCore {
             guard let content = response.body.content else {
                 return .request(head, .immediate { _ in response })
             }
-            try write(response, content, to: head, context)
+            try write(response, content, to: head, date, context)
             return nil
         } catch {
             return .request(head, .immediate { _ in throw error })

@@ -22,15 +22,16 @@ extension ConnectionCore {
 
     /// A whole answer to a request without a body.
     mutating func write(
-        _ response: Response, _ content: [UInt8], to head: RequestHead, _ context: ServerContext
+        _ response: Response, _ content: [UInt8], to head: RequestHead, _ date: [UInt8],
+        _ context: ServerContext
     ) throws(ResponseFault) {
         let framing = ResponseEncoder.framing(
             status: response.status, length: content.count, minorVersion: head.minorVersion)
         let before = output.appended + context.writer.count
         let closes = try ResponseEncoder.encodeHead(
             response, framing: framing, closes: state.mustClose || framing == .untilClose,
-            minorVersion: head.minorVersion, requestID: head.request.id, date: context.date,
-            into: &context.writer)
+            minorVersion: head.minorVersion, requestID: head.request.id, date: date,
+            into: context.writer)
         if closes { state.setLastAnswer() }
         if framing != .forbidden, head.request.method != .head { append(content, context) }
         state.endRequest()

@@ -120,7 +120,7 @@ extension Connection {
             response, framing: framing,
             closes: core.state.mustClose || framing == .untilClose || leavesBodyUnread(exchange),
             minorVersion: exchange.minorVersion, requestID: exchange.requestID, date: context.date,
-            into: &context.writer)
+            into: context.writer)
         if closes { core.state.setLastAnswer() }
         self.exchange?.status = response.status.code
         self.exchange?.awaitsContinue = false
@@ -186,9 +186,9 @@ extension Connection {
         guard framing == .chunked else { return core.append(bytes, context) }
         // An empty chunk would end the body.
         guard !bytes.isEmpty else { return }
-        ResponseEncoder.appendChunkSize(bytes.count, to: &context.writer)
+        ResponseEncoder.appendChunkSize(bytes.count, to: context.writer)
         core.append(bytes, context)
-        ResponseEncoder.appendChunkEnd(to: &context.writer)
+        ResponseEncoder.appendChunkEnd(to: context.writer)
     }
 
     private func finishStream() throws {
@@ -198,7 +198,7 @@ extension Connection {
             try send(Response(status: response.status, headers: response.headers), content: [])
         case .streaming(let framing, let left):
             guard left ?? 0 == 0 else { throw ConnectionError.wrongLength }
-            if framing == .chunked { ResponseEncoder.appendLastChunk(to: &context.writer) }
+            if framing == .chunked { ResponseEncoder.appendLastChunk(to: context.writer) }
             exchange?.answer = .complete
             flush()
         case .none?, .complete, nil: break

@@ -62,7 +62,7 @@ extension Connection {
     func sendContinue() {
         guard exchange?.awaitsContinue == true else { return }
         exchange?.awaitsContinue = false
-        ResponseEncoder.appendContinue(to: &context.writer)
+        ResponseEncoder.appendContinue(to: context.writer)
         flush()
     }
 }

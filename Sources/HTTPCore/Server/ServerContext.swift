@@ -19,7 +19,9 @@ final class ServerContext: @unchecked Sendable {
     let errorResponse: @Sendable (HTTPError, String) -> Response
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maxReadBytes, alignment: 16)
     /// What the connection at work has written; empty whenever another one may be.
-    var writer = ByteWriter()
+    let writer = ByteWriter()
+    /// The head that was read last: the next one goes into the same memory, unless a handler keeps its request.
+    let head = UnsafeMutablePointer<RequestHead>.allocate(capacity: 1)
     var counters = ServerCounters()
     var whenClosed: (Connection) -> Void = { _ in }
     private var dateSecond = 0
@@ -37,10 +39,15 @@ final class ServerContext: @unchecked Sendable {
         self.logger = logger
         self.responder = responder
         self.observer = observer
+        head.initialize(to: RequestHead())
         self.errorResponse = errorResponse
     }
 
-    deinit { readBuffer.deallocate() }
+    deinit {
+        readBuffer.deallocate()
+        head.deinitialize(count: 1)
+        head.deallocate()
+    }
 
     /// Counts what a client was turned away or cut off for.
     func note(_ cause: RefusalCause) {

@@ -86,4 +86,23 @@ extension Span<UInt8> {
         }
         return true
     }
+
+    /// Whether `HTTP/1.1` and CRLF stand at `start`, behind which ten bytes are there.
+    func isVersion11(at start: Int) -> Bool {
+        precondition(start >= 0 && start <= count - 10)
+        return extracting(unchecked: start..<start + 10).withUnsafeBufferPointer { bytes in
+            let raw = UnsafeRawPointer(bytes.baseAddress!)
+            // Little-endian, as every platform of ours is: "HTTP/1.1", then CRLF.
+            return raw.loadUnaligned(as: UInt64.self) == 0x312E_312F_5054_5448
+                && raw.loadUnaligned(fromByteOffset: 8, as: UInt16.self) == 0x0A0D
+        }
+    }
+
+    /// The first position from `start` on whose byte may not stand in a field value; `end` when all may.
+    func endOfFieldContent(from start: Int, to end: Int) -> Int {
+        precondition(start >= 0 && start <= end && end <= count)
+        var position = start
+        while position < end, Byte.isFieldContent(self[unchecked: position]) { position += 1 }
+        return position
+    }
 }

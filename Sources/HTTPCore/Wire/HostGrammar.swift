@@ -11,6 +11,7 @@ enum HostGrammar {
             guard let end = literalEnd(bytes, range) else { return false }
             index = end
         } else {
+            index = bytes.endOfPlainName(range)
             while index < range.upperBound, bytes[index] != Byte.colon {
                 guard let next = nameCharacter(bytes, index, range.upperBound) else { return false }
                 index = next
@@ -115,5 +116,22 @@ enum HostGrammar {
             index += 1
         }
         return parts == 4
+    }
+}
+
+extension Span<UInt8> {
+    /// Past the letters, digits, dots and hyphens that a host name is made of as a rule.
+    fileprivate func endOfPlainName(_ range: Range<Int>) -> Int {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        var index = range.lowerBound
+        while index < range.upperBound {
+            let byte = self[unchecked: index]
+            guard
+                Byte.isDigit(byte) || Byte.lowercased(byte) &- UInt8(ascii: "a") < 26
+                    || byte &- UInt8(ascii: "-") < 2
+            else { break }
+            index += 1
+        }
+        return index
     }
 }

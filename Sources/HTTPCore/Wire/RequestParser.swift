@@ -151,6 +151,13 @@ struct RequestParser {
     /// `HTTP/` DIGIT `.` DIGIT CRLF, and no other major version than 1.
     private mutating func scanVersion(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         let pattern: StaticString = "HTTP/0.0\r\n"
+        if bytes.count - position >= 10, bytes.isVersion11(at: position) {
+            minorVersion = 1
+            position += 10
+            sectionStart = position
+            phase = .fieldStart
+            return true
+        }
         let available = min(bytes.count - position, pattern.utf8CodeUnitCount)
         for index in 0..<available {
             let byte = bytes[position + index]
@@ -220,7 +227,7 @@ struct RequestParser {
     private mutating func scanFieldValue(_ bytes: Span<UInt8>) throws(HTTPError) -> Bool {
         let bound = fieldBound
         let end = min(bytes.count, bound)
-        while position < end, Byte.isFieldContent(bytes[position]) { position += 1 }
+        position = bytes.endOfFieldContent(from: position, to: end)
         guard position < end else {
             try checkFieldBound(bound)
             return false

@@ -29,11 +29,16 @@ struct RequestReader {
         head.framing = try framing(bytes, minorVersion: parser.minorVersion, limits: parser.limits)
         head.keepsAlive = !connectionCloses && (parser.minorVersion == 1 || connectionKeepsAlive)
         head.expectsContinue = try waitsForContinue(head.framing, minorVersion: parser.minorVersion)
-        head.request = Request(
-            head: Request.Head(
-                method: Self.method(bytes, parser.method), path: target.path, query: target.query,
-                section: Self.section(parser, bytes, authority: target.authority),
-                id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress))
+        let values = RequestParts.Values(
+            method: Self.method(bytes, parser.method), path: target.path, query: target.query,
+            id: requestID ?? RequestID.generate(), remoteAddress: remoteAddress)
+        if let authority = target.authority {
+            head.request = Request(values, Self.fields(parser, bytes, authority: authority))
+        } else {
+            bytes.extracting(parser.section).withUnsafeBufferPointer {
+                head.request.refill(values, lines: $0)
+            }
+        }
         switch head.framing {
         case .none: break
         case .length(let length): head.request.body = RequestBody(source: nil, length: length)
@@ -167,18 +172,14 @@ struct RequestReader {
 
     // MARK: Text
 
-    /// The field lines as they are. Of an absolute-form target, "the origin server MUST ignore the received Host header
-    /// field (if any) and instead use the host information of the request-target" (RFC 9112, section 3.2.2).
-    private static func section(
-        _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>?
-    ) -> FieldSection {
-        if parser.section.isEmpty, authority == nil { return .fields([:]) }
-        var section = FieldSection.lines(
-            bytes.extracting(parser.section).withUnsafeBufferPointer { Array($0) })
-        guard let authority else { return section }
-        var fields = section.read()
+    /// Of an absolute-form target, "the origin server MUST ignore the received Host header field (if any) and instead use
+    /// the host information of the request-target" (RFC 9112, section 3.2.2).
+    private static func fields(
+        _ parser: RequestParser, _ bytes: Span<UInt8>, authority: Range<Int>
+    ) -> HTTPFields {
+        var fields = FieldLines.read(bytes.extracting(parser.section))
         fields[FieldNames.host] = bytes.text(authority)
-        return .fields(fields)
+        return fields
     }
 
     private static func method(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method {

@@ -38,11 +38,11 @@ enum ResponseEncoder {
     /// `date` is the whole line; `minorVersion` the request's.
     static func encodeHead(
         _ response: Response, framing: ResponseFraming, closes: Bool, minorVersion: Int, requestID: String,
-        date: [UInt8], into output: inout ByteWriter
+        date: [UInt8], into output: ByteWriter
     ) throws(ResponseFault) -> Bool {
         guard (200...599).contains(response.status.code) else { throw .status(response.status.code) }
         let start = output.count
-        appendStatusLine(response.status, to: &output)
+        appendStatusLine(response.status, to: output)
         var hasDate = false
         var closes = closes
         for field in response.headers {
@@ -54,7 +54,7 @@ enum ResponseEncoder {
                 if asksToClose(field) { closes = true }
                 continue
             }
-            guard append(field, to: &output) else {
+            guard append(field, to: output) else {
                 output.truncate(to: start)
                 throw .forbiddenByte(field: field.name.rawName)
             }
@@ -63,7 +63,7 @@ enum ResponseEncoder {
         output.append("X-Request-Id: ")
         output.append(text: requestID)
         output.append("\r\n")
-        appendFraming(framing, to: &output)
+        appendFraming(framing, to: output)
         // Unlike the others that have none, a 205 does not end with its head (RFC 9110, section 15.3.6).
         if response.status.code == 205 { output.append("Content-Length: 0\r\n") }
         if closes {
@@ -76,21 +76,21 @@ enum ResponseEncoder {
     }
 
     /// `100 Continue` (RFC 9110, section 15.2.1).
-    static func appendContinue(to output: inout ByteWriter) {
+    static func appendContinue(to output: ByteWriter) {
         output.append("HTTP/1.1 100 Continue\r\n\r\n")
     }
 
     /// The line before a chunk's data; `\r\n` follows the data.
-    static func appendChunkSize(_ count: Int, to output: inout ByteWriter) {
+    static func appendChunkSize(_ count: Int, to output: ByteWriter) {
         output.append(hexadecimal: count)
         output.append("\r\n")
     }
 
-    static func appendChunkEnd(to output: inout ByteWriter) { output.append("\r\n") }
+    static func appendChunkEnd(to output: ByteWriter) { output.append("\r\n") }
 
-    static func appendLastChunk(to output: inout ByteWriter) { output.append("0\r\n\r\n") }
+    static func appendLastChunk(to output: ByteWriter) { output.append("0\r\n\r\n") }
 
-    private static func appendStatusLine(_ status: HTTPResponse.Status, to output: inout ByteWriter) {
+    private static func appendStatusLine(_ status: HTTPResponse.Status, to output: ByteWriter) {
         if status.code == 200 { return output.append("HTTP/1.1 200 OK\r\n") }
         output.append("HTTP/1.1 ")
         output.append(decimal: status.code)
@@ -125,7 +125,7 @@ enum ResponseEncoder {
         field.value.lowercased().split(separator: ",").contains { $0.contains("close") }
     }
 
-    private static func append(_ field: HTTPField, to output: inout ByteWriter) -> Bool {
+    private static func append(_ field: HTTPField, to output: ByteWriter) -> Bool {
         output.append(text: field.name.rawName)
         output.append(": ")
         let isClean = field.withUnsafeBytesOfValue { value in
@@ -137,7 +137,7 @@ enum ResponseEncoder {
         return isClean
     }
 
-    private static func appendFraming(_ framing: ResponseFraming, to output: inout ByteWriter) {
+    private static func appendFraming(_ framing: ResponseFraming, to output: ByteWriter) {
         switch framing {
         case .forbidden, .untilClose: break
         case .length(let length):

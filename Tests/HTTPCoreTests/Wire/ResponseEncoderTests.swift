@@ -6,10 +6,10 @@ import Testing
     private func encode(
         _ response: Response, framing: ResponseFraming, closes: Bool = false, minorVersion: Int = 1
     ) throws(ResponseFault) -> String {
-        var output = ByteWriter()
+        let output = ByteWriter()
         _ = try ResponseEncoder.encodeHead(
             response, framing: framing, closes: closes, minorVersion: minorVersion, requestID: "id1",
-            date: Array("Date: D\r\n".utf8), into: &output)
+            date: Array("Date: D\r\n".utf8), into: output)
         return String(decoding: output.bytes, as: UTF8.self)
     }
 
@@ -87,17 +87,17 @@ import Testing
 
     @Test("chunks are sized in hex")
     func chunks() {
-        var output = ByteWriter()
-        ResponseEncoder.appendChunkSize(255, to: &output)
-        ResponseEncoder.appendChunkSize(0x1A_0F00, to: &output)
-        ResponseEncoder.appendChunkEnd(to: &output)
-        ResponseEncoder.appendLastChunk(to: &output)
+        let output = ByteWriter()
+        ResponseEncoder.appendChunkSize(255, to: output)
+        ResponseEncoder.appendChunkSize(0x1A_0F00, to: output)
+        ResponseEncoder.appendChunkEnd(to: output)
+        ResponseEncoder.appendLastChunk(to: output)
         #expect(String(decoding: output.bytes, as: UTF8.self) == "ff\r\n1a0f00\r\n\r\n0\r\n\r\n")
     }
 
     @Test("a writer grows beyond what it keeps, and forgets what is taken back")
     func writer() {
-        var output = ByteWriter()
+        let output = ByteWriter()
         output.append([UInt8](repeating: 1, count: 100_000))
         output.append([UInt8](repeating: 2, count: 300_000))
         output.append(decimal: 1_234_567)

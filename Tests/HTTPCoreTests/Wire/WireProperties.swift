@@ -107,7 +107,7 @@ struct WireProperties {
 extension WireMessage {
     /// The message written anew from what was understood.
     fileprivate var encoded: [UInt8] {
-        var output = ByteWriter()
+        let output = ByteWriter()
         if let head {
             let target = head.path + (head.query.map { "?\($0)" } ?? "")
             output.append(text: "\(head.method) \(target) HTTP/1.\(head.minorVersion)\r\n")
@@ -124,11 +124,11 @@ extension WireMessage {
         }
         for start in stride(from: 0, to: body.count, by: 7) {
             let chunk = Array(body[start..<min(start + 7, body.count)])
-            ResponseEncoder.appendChunkSize(chunk.count, to: &output)
+            ResponseEncoder.appendChunkSize(chunk.count, to: output)
             output.append(chunk)
-            ResponseEncoder.appendChunkEnd(to: &output)
+            ResponseEncoder.appendChunkEnd(to: output)
         }
-        ResponseEncoder.appendLastChunk(to: &output)
+        ResponseEncoder.appendLastChunk(to: output)
         return Array(output.bytes)
     }
 }

@@ -1,23 +1,8 @@
 import HTTPTypes
 
-/// A request's fields: as they came until somebody asks for one, since many handlers never do.
-enum FieldSection: Sendable {
-    /// Field lines, each with its CRLF, that the parser has let pass.
-    case lines([UInt8])
-    case fields(HTTPFields)
-
-    /// The fields, which are taken apart once.
-    mutating func read() -> HTTPFields {
-        switch self {
-        case .fields(let fields): return fields
-        case .lines(let lines):
-            let fields = Self.read(lines.span)
-            self = .fields(fields)
-            return fields
-        }
-    }
-
-    private static func read(_ bytes: Span<UInt8>) -> HTTPFields {
+/// Field lines, each with its CRLF, that the parser has let pass.
+enum FieldLines {
+    static func read(_ bytes: Span<UInt8>) -> HTTPFields {
         var fields = HTTPFields()
         fields.reserveCapacity(bytes.count / 32 + 1)
         var start = 0
