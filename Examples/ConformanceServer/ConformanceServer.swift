@@ -15,6 +15,8 @@ struct ConformanceServer: AsyncParsableCommand {
     var maxBody = 1 << 30
     @Flag(help: "Answer every path and method with the request's body: for suites that choose their own.")
     var echoAll = false
+    @Option(help: "Directory whose files are served below /files/.")
+    var files: String?
     @Option(help: "From a request's first byte to the end of its head, seconds.")
     var headerTimeout = 10.0
     @Option(help: "In which a request body must make progress, seconds.")
@@ -47,6 +49,11 @@ struct ConformanceServer: AsyncParsableCommand {
         var router = Routes.make(maxBodyBytes: maxBody)
         let faults = FaultRoutes(loop: loop)
         faults.add(to: &router)
+        let fileLoop = try EventLoop(name: "files")
+        if let files {
+            try Routes.addFiles(
+                of: FileDirectory(path: files, blockingLoop: fileLoop), to: &router)
+        }
         let server = Server(
             loop: loop, limits: limits, logger: Logger(label: "conformance"),
             responder: echoAll ? Routes.Echo(maxBodyBytes: maxBody) : router)
@@ -58,6 +65,7 @@ struct ConformanceServer: AsyncParsableCommand {
         for await _ in signals { break }
         await server.shutdown()
         loop.stop()
+        fileLoop.stop()
     }
 
     private var limits: ServerLimits {

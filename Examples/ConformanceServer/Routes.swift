@@ -43,6 +43,17 @@ enum Routes {
         }
     }
 
+    /// `/files/{name}`: a file, with conditions and ranges. An escaped slash leads into a sub-directory.
+    static func addFiles(of directory: FileDirectory, to router: inout Router) {
+        router.on(.get, "/files/{name}") { request in
+            guard let file = try await directory.open(request.parameters["name"] ?? "") else {
+                throw HTTPError(.notFound)
+            }
+            return try file.representation(headers: [.contentType: "application/octet-stream"])
+                .response(to: request)
+        }
+    }
+
     private static func text(_ text: String) -> Response {
         Response(
             status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: .bytes(Array(text.utf8)))

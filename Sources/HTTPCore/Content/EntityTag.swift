@@ -12,6 +12,7 @@ public struct EntityTag: Hashable, Sendable, CustomStringConvertible {
         self.isWeak = isWeak
     }
 
+    /// As it stands on the wire.
     public var description: String { "\(isWeak ? "W/" : "")\"\(opaque)\"" }
 
     /// `etagc`: VCHAR except the quote, and obs-text.
@@ -32,6 +33,7 @@ public struct EntityTag: Hashable, Sendable, CustomStringConvertible {
 public enum EntityTagList: Hashable, Sendable {
     /// `*`: whatever there is.
     case any
+    /// Each of them.
     case tags([EntityTag])
 
     /// What is no list of tags names none: then `If-Match` fails, and `If-None-Match` holds, which does no harm.

@@ -6,6 +6,7 @@ public import HTTPTypes
 ///
 /// Bytes in the page cache are read where they are asked for; others on a loop that may wait for the disk.
 public final class File: ByteSource {
+    /// In bytes, when it was opened.
     public let length: Int
     private let status: FileStatus
     private let descriptor: Int32
@@ -41,6 +42,7 @@ public final class File: ByteSource {
         Representation(self, validators: validators, headers: headers)
     }
 
+    /// Throws `SystemError` where the disk fails; a file that shrank has no bytes there.
     public func read(at offset: Int, maxBytes: Int) async throws -> [UInt8] {
         var cached = NonBlocking<Int>.wouldBlock
         let bytes = try [UInt8](unsafeUninitializedCapacity: maxBytes) { buffer, count in

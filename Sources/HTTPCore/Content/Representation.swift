@@ -9,15 +9,21 @@ public protocol ByteSource: Sendable {
 }
 
 /// A source that had fewer bytes than it said, or gave more than were asked for.
-public struct ByteSourceFault: Error, Hashable, Sendable {}
+public struct ByteSourceFault: Error, Hashable, Sendable {
+    /// For sources that find it out themselves.
+    public init() {}
+}
 
 /// What a GET of a resource brings: bytes, what they are, and what tells this state from others.
 public struct Representation: Sendable {
+    /// The content, read while it is sent.
     public var source: any ByteSource
+    /// Of this state of the resource.
     public var validators: Validators
     /// `Content-Type`, `Cache-Control`, `Vary` and the like.
     public var headers: HTTPFields
 
+    /// `validators` and `Accept-Ranges` become fields of the answer, above those in `headers`.
     public init(_ source: any ByteSource, validators: Validators, headers: HTTPFields = [:]) {
         self.source = source
         self.validators = validators

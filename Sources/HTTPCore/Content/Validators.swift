@@ -3,10 +3,12 @@ public import HTTPTypes
 
 /// What tells one state of a resource from another (RFC 9110, section 8.8).
 public struct Validators: Hashable, Sendable {
+    /// `ETag`, where there is one.
     public var entityTag: EntityTag?
     /// In seconds since 1970, UTC. Two different states may not have the same: `If-Range` builds on it.
     public var lastModified: Int?
 
+    /// Either may be missing; with neither, only `*` can be asked for.
     public init(entityTag: EntityTag? = nil, lastModified: Int? = nil) {
         self.entityTag = entityTag
         self.lastModified = lastModified
@@ -23,6 +25,7 @@ public struct Validators: Hashable, Sendable {
 
 /// What a request's preconditions come to (RFC 9110, section 13.2.2).
 public enum Precondition: Hashable, Sendable {
+    /// The request goes on.
     case holds
     /// The client has it already: 304, for GET and HEAD only.
     case notModified

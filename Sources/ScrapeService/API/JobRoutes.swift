@@ -80,7 +80,7 @@ struct JobRoutes: Sendable {
 
     private func answer(_ job: JobSnapshot, _ status: HTTPResponse.Status) -> Response {
         let view = JobView(job: job)
-        var response = Response.json(status, view.bytes, headers: [.eTag: view.entityTag])
+        var response = Response.json(status, view.bytes, headers: [.eTag: view.entityTag.description])
         if !job.state.isTerminal { response.headers[.retryAfter] = "1" }
         response.headers[.cacheControl] = "no-cache"
         return response
@@ -122,7 +122,7 @@ struct JobRoutes: Sendable {
     @Sendable func status(_ request: Request) async throws -> Response {
         let query = try QueryReader(request, allowing: ["wait"])
         let wait = try query.int("wait", in: 0...Self.maxWaitSeconds) ?? 0
-        let known = request.headers[.ifNoneMatch].map(EntityTags.init)
+        let known = request.headers[.ifNoneMatch].map(EntityTagList.init)
         let job = try await context.job(of: request)
         if wait == 0 || job.state.isTerminal || isNews(job, known) { return answer(job, unless: known) }
         let deadline = ContinuousClock.now + .seconds(wait)
@@ -140,17 +140,14 @@ struct JobRoutes: Sendable {
         }
     }
 
-    private func isNews(_ job: JobSnapshot, _ known: EntityTags?) -> Bool {
-        known.map { !$0.contain(JobView(job: job).entityTag) } ?? false
+    private func isNews(_ job: JobSnapshot, _ known: EntityTagList?) -> Bool {
+        known.map { !$0.containsWeakly(JobView(job: job).entityTag) } ?? false
     }
 
-    private func answer(_ job: JobSnapshot, unless known: EntityTags?) -> Response {
-        let view = JobView(job: job)
-        guard let known, known.contain(view.entityTag) else { return answer(job, .ok) }
-        var response = Response(
-            status: .notModified, headers: [.eTag: view.entityTag, .cacheControl: "no-cache"])
-        if !job.state.isTerminal { response.headers[.retryAfter] = "1" }
-        return response
+    private func answer(_ job: JobSnapshot, unless known: EntityTagList?) -> Response {
+        let full = answer(job, .ok)
+        guard known != nil, !isNews(job, known) else { return full }
+        return full.notModified
     }
 
     // MARK: POST cancel, DELETE

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPCore
 
 /// The status body of the contract.
 struct JobView {
@@ -16,7 +17,7 @@ struct JobView {
     }
 
     /// Changes whenever the job does (RFC 9110 §8.8.3).
-    var entityTag: String { "\"\(job.version)-\(job.state.rawValue)\"" }
+    var entityTag: EntityTag { EntityTag("\(job.version)-\(job.state.rawValue)") }
 
     func write(to writer: inout JSONWriter) {
         writer.object { body in

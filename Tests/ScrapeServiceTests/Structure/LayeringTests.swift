@@ -12,6 +12,7 @@ import Testing
             "EventLoop": ["System"],
             "Server": ["Message", "Wire", "System", "EventLoop"],
             "Routing": ["Message", "Server"],
+            "Content": ["Message", "System", "EventLoop"],
             "Observing": ["Server", "EventLoop", "System"],
         ],
         "ScrapeService": [
