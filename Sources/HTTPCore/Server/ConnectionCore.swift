@@ -224,9 +224,9 @@ struct ConnectionCore {
     private mutating func understand(
         _ span: Span<UInt8>, into head: inout RequestHead
     ) throws(HTTPError) {
-        var reader = RequestReader(remoteAddress: remoteAddress)
+        var reader = RequestReader()
         do throws(HTTPError) {
-            try reader.read(parser, span, into: &head)
+            try reader.read(parser, span, from: remoteAddress, into: &head)
             parser.reset()
         } catch {
             refusedID = reader.requestID
