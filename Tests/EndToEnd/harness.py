@@ -86,8 +86,11 @@ def stop_process(process, sign=signal.SIGTERM):
 class Client:
     """One request a call over a kept connection, so that a restart of the server costs one retry of a GET."""
 
+    # Less than the 75 s after which the server closes it: a POST that meets the end of a connection is not repeated.
+    MAX_IDLE_SECONDS = 60
+
     def __init__(self, port, key=None):
-        self.port, self.key, self._connection = port, key, None
+        self.port, self.key, self._connection, self._used = port, key, None, 0
 
     def request(self, method, path, body=None, headers=None, timeout=90):
         headers = dict(headers or {})
@@ -98,6 +101,9 @@ class Client:
             headers.setdefault("Content-Type", "application/json")
         if isinstance(body, str):
             body = body.encode()
+        if self._connection and time.monotonic() - self._used > self.MAX_IDLE_SECONDS:
+            self._connection.close()
+            self._connection = None
         for last in (False, True):
             fresh = self._connection is None
             connection = self._connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -106,7 +112,7 @@ class Client:
                 connection.request(method, path, body, headers)
                 response = connection.getresponse()
                 answer = Answer(response.status, response.headers, response.read())
-                self._connection = connection
+                self._connection, self._used = connection, time.monotonic()
                 return answer
             except (OSError, http.client.HTTPException):
                 connection.close()

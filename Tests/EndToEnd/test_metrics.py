@@ -100,7 +100,7 @@ def test_requests_are_counted_by_method_route_and_status(watched):
     for number in range(5):
         assert client.get(f"/nowhere/{number}").status == 404
     for number in range(3):
-        assert client.request(f"INVENTED{number}", "/v1/jobs").status == 405
+        assert client.request(f"INVENTED{number}", "/v1/jobs").status == 501
     assert client.post("/v1/jobs", "{}").status == 422
     assert harness.Client(watched.port).get("/v1/jobs").status == 401
     after = Metrics(watched)
@@ -112,7 +112,7 @@ def test_requests_are_counted_by_method_route_and_status(watched):
     assert grown(requests, method="GET", route="/v1/jobs", status="200") == 7
     assert grown(requests, method="GET", route="/v1/jobs", status="401") == 1
     assert grown(requests, method="GET", route="none", status="404") == 5
-    assert grown(requests, method="other", route="none", status="405") == 3
+    assert grown(requests, method="other", route="none", status="501") == 3
     assert grown(requests, method="POST", route="/v1/jobs", status="422") == 1
     # The first look counts among the requests of the second.
     assert grown(requests, method="GET", route="/metrics", status="200") == 1
