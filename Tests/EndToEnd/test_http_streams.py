@@ -1,5 +1,6 @@
 """Bodies of any length, both ways, at constant memory."""
 
+import select
 import socket
 import struct
 import time
@@ -16,9 +17,10 @@ class PeakMemory:
 
     def __init__(self, target):
         self.target, self.before = target, target.resident_kib()
-        self.grown = 0
+        self.grown, self.looks = 0, 0
 
     def look(self):
+        self.looks += 1
         self.grown = max(self.grown, self.target.resident_kib() - self.before)
 
 
@@ -101,3 +103,26 @@ def test_a_body_that_nobody_reads_stays_with_its_sender(conformance_binary):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         target.wait_for_state("the handler is cancelled", running=0, open=1)
+
+
+def test_requests_without_end_on_one_connection(conformance_binary):
+    """Sent so that a piece never ends with a request: what was answered must not stay behind what waits."""
+    with Target(conformance_binary) as target:
+        request = b"GET /cookie HTTP/1.1\r\nHost: a\r\nCookie: a=" + b"b" * 960 + b"\r\n\r\n"
+        endless, sent, got = memoryview(request * 130), 0, 0
+        client, memory = target.connect(), PeakMemory(target)
+        client.setblocking(False)
+        while sent < 64 << 20:
+            readable, writable, _ = select.select([client], [client], [], 30)
+            assert readable or writable, "neither reads nor writes for 30 s"
+            if readable:
+                got += client.recv(1 << 20).count(b"HTTP/1.1 200 OK\r\n")
+            if writable:
+                start = sent % len(request)
+                sent += client.send(endless[start:start + 65521])
+            if sent >> 22 > memory.looks:
+                memory.look()
+        print(f"64 MiB of pipelined requests: {memory.grown:+} KiB at most; {got} answers so far")
+        assert got > 1000
+        assert memory.grown <= MAX_GROWN_KIB
+        client.close()

@@ -31,7 +31,7 @@ public struct Request: Sendable {
     static let none = Request(method: .get, path: "", id: "")
 
     /// Becomes the next request, without a body, in the memory of the last one if nobody else holds that.
-    mutating func refill(_ values: RequestParts.Values, lines: UnsafeBufferPointer<UInt8>) {
+    mutating func refill(_ values: consuming RequestParts.Values, lines: UnsafeBufferPointer<UInt8>) {
         if isKnownUniquelyReferenced(&head) {
             head.refill(values, lines: lines)
         } else {

@@ -23,12 +23,12 @@ final class RequestParts: @unchecked Sendable {
     /// `nil` until they are asked for.
     private let read: Mutex<HTTPFields?>
 
-    init(_ values: Values, fields: HTTPFields) {
+    init(_ values: consuming Values, fields: HTTPFields) {
         memory.initialize(to: (values, []))
         read = Mutex(fields)
     }
 
-    init(_ values: Values, lines: UnsafeBufferPointer<UInt8>) {
+    init(_ values: consuming Values, lines: UnsafeBufferPointer<UInt8>) {
         memory.initialize(to: (values, Array(lines)))
         read = Mutex(nil)
     }
@@ -38,7 +38,7 @@ final class RequestParts: @unchecked Sendable {
         memory.deallocate()
     }
 
-    func refill(_ values: Values, lines: UnsafeBufferPointer<UInt8>) {
+    func refill(_ values: consuming Values, lines: UnsafeBufferPointer<UInt8>) {
         memory.pointee.values = values
         memory.pointee.lines.removeAll(keepingCapacity: memory.pointee.lines.capacity <= Self.keptBytes)
         memory.pointee.lines.append(contentsOf: lines)

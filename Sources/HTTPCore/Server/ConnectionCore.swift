@@ -196,11 +196,11 @@ struct ConnectionCore {
         _ count: Int, _ context: ServerContext, into head: inout RequestHead
     ) throws(HTTPError) -> Bool {
         let bytes = UnsafeRawBufferPointer(rebasing: context.readBuffer[..<count])
-        guard inputStart == input.count else {
+        dropUsedInput()
+        guard input.isEmpty else {
             input.append(contentsOf: bytes)
             return try parseInput(into: &head)
         }
-        dropUsedInput()
         let span = bytes.bindMemory(to: UInt8.self).span
         guard let length = try parser.parse(span) else {
             input.append(contentsOf: bytes)
@@ -224,9 +224,9 @@ struct ConnectionCore {
     private mutating func understand(
         _ span: Span<UInt8>, into head: inout RequestHead
     ) throws(HTTPError) {
-        var reader = RequestReader(remoteAddress: remoteAddress)
+        var reader = RequestReader()
         do throws(HTTPError) {
-            try reader.read(parser, span, into: &head)
+            try reader.read(parser, span, from: remoteAddress, into: &head)
             parser.reset()
         } catch {
             refusedID = reader.requestID
@@ -242,9 +242,14 @@ struct ConnectionCore {
         if inputStart == input.count { dropUsedInput() }
     }
 
-    mutating func dropUsedInput() {
+    /// Keeps only what waits: a client that never stops sending must not leave behind what it has had answered.
+    private mutating func dropUsedInput() {
+        if inputStart == input.count {
+            if !input.isEmpty { input = [] }
+        } else {
+            input.removeFirst(inputStart)
+        }
         inputStart = 0
-        if !input.isEmpty { input = [] }
     }
 
     /// Forgets what waits.
@@ -268,6 +273,7 @@ struct ConnectionCore {
     ) throws(HTTPError) {
         let bytes = UnsafeRawBufferPointer(rebasing: context.readBuffer[..<count])
         let used = try body.decode(bytes.bindMemory(to: UInt8.self).span, into: &piece)
+        dropUsedInput()
         if used < count { input.append(contentsOf: bytes[used...]) }
         state.receiveBody(bytes: used)
     }

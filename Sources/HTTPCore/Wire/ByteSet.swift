@@ -60,6 +60,29 @@ enum Byte {
         byte >= space ? byte != delete : byte == tab
     }
 
+    /// The first position in `start..<end` whose byte may not stand in a field value; `end` when all may.
+    static func endOfFieldContent(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Int {
+        var position = start
+        // Eight bytes at a time, as long as none is a control; HTAB is one.
+        while position + 8 <= end {
+            let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            if hasControl(word) { break }
+            position += 8
+        }
+        while position < end, isFieldContent(bytes[position]) { position += 1 }
+        return position
+    }
+
+    /// Whether one of eight bytes is less than SP, or DEL: bit tricks that look at all of them at once.
+    @inline(__always)
+    private static func hasControl(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        let lessThanSpace = (word &- ones &* 0x20) & ~word
+        let unlikeDelete = word ^ (ones &* 0x7F)
+        return (lessThanSpace | (unlikeDelete &- ones) & ~unlikeDelete) & highs != 0
+    }
+
     @inline(__always)
     static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
@@ -101,8 +124,6 @@ extension Span<UInt8> {
     /// The first position from `start` on whose byte may not stand in a field value; `end` when all may.
     func endOfFieldContent(from start: Int, to end: Int) -> Int {
         precondition(start >= 0 && start <= end && end <= count)
-        var position = start
-        while position < end, Byte.isFieldContent(self[unchecked: position]) { position += 1 }
-        return position
+        return withUnsafeBytes { Byte.endOfFieldContent($0, from: start, to: end) }
     }
 }

@@ -7,20 +7,16 @@ struct RequestReader {
     private var host: Range<Int>?
     private var connectionCloses = false
     private var connectionKeepsAlive = false
-    private let remoteAddress: String?
     private var hasContentType = false
     private var expectsContinue = false
     private var expectsMore = false
     /// The client's own id, when it is sane; known also of a head that is refused behind it.
     private(set) var requestID: String?
 
-    init(remoteAddress: String? = nil) {
-        self.remoteAddress = remoteAddress
-    }
-
     /// Understands the head that `parser` found in `bytes`; `head` is to be used only if it does not throw.
     mutating func read(
-        _ parser: RequestParser, _ bytes: Span<UInt8>, into head: inout RequestHead
+        _ parser: RequestParser, _ bytes: Span<UInt8>, from remoteAddress: String?,
+        into head: inout RequestHead
     ) throws(HTTPError) {
         for field in parser.fields { try note(field, bytes) }
         try checkHost(bytes, minorVersion: parser.minorVersion)

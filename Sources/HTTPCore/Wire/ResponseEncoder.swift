@@ -129,9 +129,9 @@ enum ResponseEncoder {
         output.append(text: field.name.rawName)
         output.append(": ")
         let isClean = field.withUnsafeBytesOfValue { value in
-            for byte in value where !Byte.isFieldContent(byte) { return false }
             output.append(value)
-            return true
+            let bytes = UnsafeRawBufferPointer(value)
+            return Byte.endOfFieldContent(bytes, from: 0, to: bytes.count) == bytes.count
         }
         output.append("\r\n")
         return isClean

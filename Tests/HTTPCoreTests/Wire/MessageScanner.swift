@@ -42,7 +42,7 @@ struct MessageScanner {
             guard let length = try parser.parse(bytes.span) else { return false }
             var reader = RequestReader()
             var head = RequestHead()
-            try reader.read(parser, bytes.span, into: &head)
+            try reader.read(parser, bytes.span, from: nil, into: &head)
             begin(head)
             parser.reset()
             buffer.removeFirst(length)

@@ -4,7 +4,7 @@ import HTTPTypes
 extension RequestReader {
     mutating func read(_ parser: RequestParser, _ bytes: Span<UInt8>) throws(HTTPError) -> RequestHead {
         var head = RequestHead()
-        try read(parser, bytes, into: &head)
+        try read(parser, bytes, from: nil, into: &head)
         return head
     }
 }
