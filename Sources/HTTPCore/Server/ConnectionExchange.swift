@@ -24,6 +24,8 @@ extension Connection {
 
     /// Answers what is not a request, and ends (RFC 9112, section 2.2).
     func refuse(_ error: HTTPError, _ cause: RefusalCause, requestID: String?) async {
+        // It waited for its turn; the descriptor may be somebody else's by now.
+        guard !core.state.isClosed else { return }
         context.counters.refusals[error.status.code, default: 0] += 1
         context.note(cause)
         core.state.beginRefusal()

@@ -114,6 +114,8 @@ struct ConnectionState {
 
     /// A head is complete.
     mutating func beginRequest(keepsAlive: Bool) {
+        // Its descriptor is somebody else's.
+        guard phase != .closed else { return }
         phase = .handling
         requests += 1
         readDeadline = nil

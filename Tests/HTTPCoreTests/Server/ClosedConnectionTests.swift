@@ -1,0 +1,60 @@
+import HTTPCore
+import HTTPTypes
+import Logging
+import Synchronization
+import Testing
+
+/// What is still under way when a connection is closed.
+@Suite(.timeLimit(.minutes(1))) struct ClosedConnectionTests {
+    private final class Counter: Sendable {
+        private let count = Atomic(0)
+        var value: Int { count.load(ordering: .relaxed) }
+        func increment() { count.add(1, ordering: .relaxed) }
+    }
+
+    private struct Immediate: Responder {
+        func handler(for request: inout Request) -> HTTPCore.Handler {
+            .immediate { _ in Response(status: .ok, body: .bytes(Array("fine".utf8))) }
+        }
+    }
+
+    @Test("a refusal that waits its turn is dropped when its client resets, and nobody else gets it")
+    func refusal() async throws {
+        let loop = try EventLoop(name: "server")
+        let observer = CountingObserver()
+        let server = Server(
+            loop: loop, limits: TestServer.makeLimits(),
+            logger: Logger(label: "test") { _ in LogRecorder().handler }, responder: Immediate(),
+            observer: observer)
+        let port = try await server.start(host: "127.0.0.1", port: 0)
+        let client = try PlainClient(port: port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = client.read()
+        let next = Mutex<PlainClient?>(nil)
+        // A loop with more jobs than it runs in one turn: it looks at its sockets between them.
+        loop.execute {
+            for index in 0..<4096 {
+                loop.execute {
+                    switch index {
+                    case 0: client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
+                    case 1024: client.reset()
+                    case 2048: next.withLock { $0 = try? PlainClient(port: port) }
+                    default: break
+                    }
+                }
+            }
+        }
+        while observer.all.opened < 2 { await loop.yield() }
+        for _ in 0..<100 { await loop.yield() }
+        let other = try #require(next.withLock { $0 })
+        other.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        let answer = String(decoding: other.readToEnd(), as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(answer.hasSuffix("fine"))
+        other.close()
+        await server.shutdown()
+        #expect(observer.all.opened == 2)
+        #expect(observer.all.closed == 2)
+        loop.stop()
+    }
+}
