@@ -121,7 +121,8 @@ actor Connection {
     }
 
     private func arm(_ deadline: LoopTime) {
-        guard !timer.covers(deadline) else { return }
+        // The closure does not keep the connection; nothing may fire behind its end.
+        guard !core.state.isClosed, !timer.covers(deadline) else { return }
         timer.arm(deadline, on: context.loop) { [unowned self, loop = context.loop] in
             loop.isolate(self) { $0.timerFired() }
         }

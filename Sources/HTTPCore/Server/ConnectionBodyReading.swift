@@ -55,6 +55,7 @@ extension Connection {
     private func waitForBody() async throws {
         try Task.checkCancellation()
         flush()
+        if core.state.isClosed { throw ConnectionError.clientLeft }
         core.state.awaitBody(now: context.loop.now)
         armTimer()
         await withTaskCancellationHandler {

@@ -57,4 +57,42 @@ import Testing
         #expect(observer.all.closed == 2)
         loop.stop()
     }
+
+    @Test("a body's deadline does not outlive its connection")
+    func bodyDeadline() async throws {
+        let aside = try EventLoop(name: "aside")
+        let client = Mutex<PlainClient?>(nil)
+        let queued = Counter()
+        let test = try await TestServer(
+            limits: TestServer.makeLimits { $0.bodyTimeout = .milliseconds(100) }
+        ) { request in
+            Response(
+                status: .ok,
+                body: .stream(length: nil) { writer in
+                    // Until the client's window is full.
+                    let producer = Task {
+                        while true {
+                            try await writer.write([UInt8](repeating: 0, count: 32 << 10))
+                            queued.increment()
+                        }
+                    }
+                    var before = -1
+                    while before != queued.value {
+                        before = queued.value
+                        try await aside.sleep(for: .milliseconds(100))
+                    }
+                    for try await _ in request.body { client.withLock { $0?.reset() } }
+                    _ = try await producer.value
+                })
+        }
+        let plain = try PlainClient(port: test.port, receiveBytes: 4096)
+        client.withLock { $0 = plain }
+        plain.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
+        while await test.server.counters.requests < 1 { await test.loop.yield() }
+        while await test.server.counters.openConnections > 0 { try await aside.sleep(for: .milliseconds(5)) }
+        // The deadline passes.
+        try await test.loop.sleep(for: .milliseconds(200))
+        await test.stop()
+        aside.stop()
+    }
 }
