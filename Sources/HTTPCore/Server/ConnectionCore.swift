@@ -100,7 +100,10 @@ struct ConnectionCore {
         let flush = flush(context)
         switch step {
         case .incomplete:
-            state.awaitHead(hasBegun: parser.hasBegun, now: context.loop.now)
+            // Until the client has taken its answers it is neither idle nor to be let go.
+            if output.isEmpty || parser.hasBegun {
+                state.awaitHead(hasBegun: parser.hasBegun, now: context.loop.now)
+            }
             let isOver = state.isDraining && state.phase == .idle && output.isEmpty
             step = isOver ? .idle : .incomplete(deadline: state.nextDeadline)
         case .pause where isBlocked: step = .blocked
