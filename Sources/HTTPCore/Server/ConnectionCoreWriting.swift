@@ -71,12 +71,14 @@ extension ConnectionCore {
             if sent >= Self.maxBytesInARow { return .pause }
             do throws(SystemError) {
                 guard case .done(let count) = try offerOutput() else {
-                    state.awaitWritable(now: context.loop.now)
+                    // What is tried in vain does not renew the time.
+                    if !isBlocked { state.awaitWritable(now: context.loop.now) }
                     isBlocked = true
                     return .blocked
                 }
                 output.consume(count)
                 sent += count
+                if isBlocked { state.awaitWritable(now: context.loop.now) }
             } catch {
                 return .failed
             }

@@ -28,6 +28,20 @@ import Testing
         loop.stop()
     }
 
+    @Test("what is written while the client takes nothing does not renew its time")
+    func writeDeadline() async throws {
+        let loop = try EventLoop(name: "server")
+        let blocked = try await BlockedConnection(loop: loop)
+        let deadline = await blocked.write([UInt8](repeating: 0, count: 4 << 20))
+        await loop.yield()
+        #expect(await blocked.write([1]) == deadline)
+        await blocked.take(64 << 10)
+        await loop.yield()
+        #expect(try #require(await blocked.write([1])) > #require(deadline))
+        await blocked.close()
+        loop.stop()
+    }
+
     /// A connection's core, and its client's end.
     private actor BlockedConnection {
         nonisolated let unownedExecutor: UnownedSerialExecutor
