@@ -214,7 +214,6 @@ extension Connection {
         guard let exchange, !core.state.isClosed else { return }
         if exchange.hasBegunAnswer {
             log("answer cut off", error, exchange)
-            exchange.isCutOff = true
             return abort()
         }
         // Nobody is left to answer: the client has gone, and its handler was cancelled for that.

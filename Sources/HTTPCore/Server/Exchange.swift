@@ -28,7 +28,6 @@ final class Exchange {
     var awaitsContinue: Bool
     var answer = Answer.none
     var status = 0
-    var isCutOff = false
 
     init(
         request: Request?, id: String? = nil, isHead: Bool = false, minorVersion: Int, body: BodyDecoder,
@@ -47,8 +46,12 @@ final class Exchange {
     func summary(remoteAddress: String?, responseBytes: Int, duration: Duration) -> RequestSummary {
         RequestSummary(
             method: request?.method, route: request?.route, path: request?.path ?? "", status: status,
-            isComplete: !isCutOff, requestBodyBytes: bodyBytes, responseBytes: responseBytes,
+            isComplete: isComplete, requestBodyBytes: bodyBytes, responseBytes: responseBytes,
             duration: duration, id: requestID, remoteAddress: remoteAddress)
+    }
+
+    private var isComplete: Bool {
+        if case .complete = answer { true } else { false }
     }
 
     /// Whether an error can no longer become an answer.

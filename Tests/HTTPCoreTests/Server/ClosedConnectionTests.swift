@@ -95,4 +95,29 @@ import Testing
         await test.stop()
         aside.stop()
     }
+
+    @Test("the summary of an answer whose client left in its middle is not that of a complete one")
+    func summary() async throws {
+        let loop = try EventLoop(name: "server")
+        let observer = CountingObserver()
+        let server = Server(
+            loop: loop, limits: TestServer.makeLimits(),
+            logger: Logger(label: "test") { _ in LogRecorder().handler },
+            responder: TestServer.OneHandler { _ in
+                Response(
+                    status: .ok,
+                    body: .stream(length: nil) { writer in
+                        while true { try await writer.write([UInt8](repeating: 0, count: 32 << 10)) }
+                    })
+            }, observer: observer)
+        let port = try await server.start(host: "127.0.0.1", port: 0)
+        let client = try PlainClient(port: port)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = client.read()
+        client.reset()
+        while observer.all.summaries.isEmpty { await loop.yield() }
+        #expect(observer.all.summaries.map(\.isComplete) == [false])
+        await server.shutdown()
+        loop.stop()
+    }
 }
