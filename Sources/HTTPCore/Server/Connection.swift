@@ -27,6 +27,7 @@ actor Connection {
 
     /// The request that the task answers.
     var exchange: Exchange?
+    var bodyIsBeingRead = false
     var bodyWaiter: UnsafeContinuation<Void, Never>?
     var outputWaiters: [UnsafeContinuation<Void, Never>] = []
     private var isWatchingWritable = false

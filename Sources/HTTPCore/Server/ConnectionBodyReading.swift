@@ -3,16 +3,21 @@ import HTTPTypes
 /// A request's body on its way to the handler.
 extension Connection {
     /// The next piece of the body of request `number`; `nil` after the last.
-    func nextBodyPiece(of number: UInt64) async throws -> [UInt8]? {
-        guard number == core.exchangeNumber, exchange != nil else { throw ConnectionError.requestIsOver }
-        guard bodyWaiter == nil else { throw ConnectionError.secondReader }
+    func nextBodyPiece(of number: UInt64, toSkip: Bool = false) async throws -> [UInt8]? {
+        if bodyIsBeingRead { throw ConnectionError.secondReader }
+        bodyIsBeingRead = true
+        defer { bodyIsBeingRead = false }
         var piecesInARow = 0
         while true {
+            // Again after every wait: the next request's body is not this reader's.
+            guard number == core.exchangeNumber, let exchange, toSkip || !exchange.isAnswered else {
+                throw ConnectionError.requestIsOver
+            }
             if core.state.isClosed { throw ConnectionError.clientLeft }
-            if let failure = exchange?.bodyFailure { throw failure }
-            if exchange?.body.isComplete != false { return nil }
+            if let failure = exchange.bodyFailure { throw failure }
+            if exchange.body.isComplete { return nil }
             if let piece = try bodyPieceNow() { return piece }
-            if exchange?.body.isComplete == true { continue }
+            if exchange.body.isComplete { continue }
             if core.inputIsReady {
                 piecesInARow += 1
                 if piecesInARow % Self.maxReadsInARow == 0 { await context.loop.yield() }
@@ -78,7 +83,7 @@ extension Connection {
     func skipBody() async -> Bool {
         var left = context.limits.maxUnreadBodyBytes
         while left >= 0 {
-            guard let piece = try? await nextBodyPiece(of: core.exchangeNumber) else { break }
+            guard let piece = try? await nextBodyPiece(of: core.exchangeNumber, toSkip: true) else { break }
             left -= piece.count
         }
         return exchange?.body.isComplete == true

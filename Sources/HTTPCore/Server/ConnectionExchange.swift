@@ -73,6 +73,12 @@ extension Connection {
 
     /// Leaves nothing of this request behind for the next one.
     func settle() async {
+        exchange?.isAnswered = true
+        // Who was left reading the body is told so first.
+        while bodyIsBeingRead {
+            resumeBodyWaiter()
+            await context.loop.yield()
+        }
         if !core.state.isLastAnswer, exchange?.body.isComplete == false, !(await skipBody()) {
             core.state.setLastAnswer()
         }

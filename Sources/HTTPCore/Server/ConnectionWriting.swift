@@ -53,7 +53,7 @@ extension Connection {
     }
 
     func resumeOutputWaiters() {
-        guard taskIsBusy, !outputWaiters.isEmpty else { return }
+        guard !outputWaiters.isEmpty else { return }
         let waiters = outputWaiters
         outputWaiters = []
         for waiter in waiters { waiter.resume() }

@@ -28,6 +28,8 @@ final class Exchange {
     var awaitsContinue: Bool
     var answer = Answer.none
     var status = 0
+    /// Nobody reads the body any more but to skip it.
+    var isAnswered = false
 
     init(
         request: Request?, id: String? = nil, isHead: Bool = false, minorVersion: Int, body: BodyDecoder,

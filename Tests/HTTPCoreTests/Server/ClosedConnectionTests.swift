@@ -96,6 +96,33 @@ import Testing
         aside.stop()
     }
 
+    @Test("whoever still reads the body of an answered request is told that it is over")
+    func leftReader() async throws {
+        let reader = Mutex<Task<Void, any Error>?>(nil)
+        let test = try await TestServer { request in
+            let pieces = Counter()
+            let body = request.body
+            let task = Task { for try await _ in body { pieces.increment() } }
+            reader.withLock { $0 = task }
+            while pieces.value == 0 { await Task.yield() }
+            return Response(status: .ok)
+        }
+        let client = try await test.connect()
+        try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
+        #expect(try await client.readAnswer().status == 200)
+        await client.close()
+        while await test.server.counters.openConnections > 0 { await test.loop.yield() }
+        let task = try #require(reader.withLock { $0 })
+        let isOver = Counter()
+        Task {
+            _ = try? await task.value
+            isOver.increment()
+        }
+        for _ in 0..<1000 where isOver.value == 0 { try await test.loop.sleep(for: .milliseconds(5)) }
+        #expect(isOver.value == 1)
+        await test.stop()
+    }
+
     @Test("the summary of an answer whose client left in its middle is not that of a complete one")
     func summary() async throws {
         let loop = try EventLoop(name: "server")
