@@ -34,6 +34,9 @@ actor Connection {
     var flushIsScheduled = false
     /// Streamed since others had their turn.
     var bytesInARow = 0
+    /// Reads of a body, and requests answered, since others had their turn.
+    var readsInARow = 0
+    var requestsInARow = 0
 
     init(context: ServerContext, descriptor: Int32, remoteAddress: String?) {
         self.context = context

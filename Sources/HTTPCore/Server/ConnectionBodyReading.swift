@@ -7,7 +7,6 @@ extension Connection {
         if bodyIsBeingRead { throw ConnectionError.secondReader }
         bodyIsBeingRead = true
         defer { bodyIsBeingRead = false }
-        var piecesInARow = 0
         while true {
             // Again after every wait: the next request's body is not this reader's.
             guard number == core.exchangeNumber, let exchange, toSkip || !exchange.isAnswered else {
@@ -16,12 +15,13 @@ extension Connection {
             if core.state.isClosed { throw ConnectionError.clientLeft }
             if let failure = exchange.bodyFailure { throw failure }
             if exchange.body.isComplete { return nil }
+            if readsInARow >= Self.maxReadsInARow {
+                readsInARow = 0
+                await context.loop.yield()
+                continue
+            }
             if let piece = try bodyPieceNow() { return piece }
-            if exchange.body.isComplete { continue }
-            if core.inputIsReady {
-                piecesInARow += 1
-                if piecesInARow % Self.maxReadsInARow == 0 { await context.loop.yield() }
-            } else {
+            if !core.inputIsReady, !exchange.body.isComplete {
                 sendContinue()
                 try await waitForBody()
             }
@@ -39,6 +39,7 @@ extension Connection {
             if core.hasInput {
                 try core.decodeInput(&exchange.body, into: &piece)
             } else if core.inputIsReady {
+                readsInARow += 1
                 switch core.read(context) {
                 case .bytes(let count): try core.decodeRead(count, &exchange.body, into: &piece, context)
                 case .nothing: return nil
@@ -61,6 +62,7 @@ extension Connection {
         try Task.checkCancellation()
         flush()
         if core.state.isClosed { throw ConnectionError.clientLeft }
+        readsInARow = 0
         core.state.awaitBody(now: context.loop.now)
         armTimer()
         await withTaskCancellationHandler {

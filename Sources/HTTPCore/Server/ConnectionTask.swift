@@ -27,8 +27,19 @@ extension Connection {
             }
             if core.state.isClosed { return }
             if core.state.isLastAnswer { return await finish() }
+            await yieldAtTimes()
             work = await nextWork()
         }
+    }
+
+    /// Requests answered in a row, without one that had to be waited for, before others get their turn.
+    private static var maxRequestsInARow: Int { 64 }
+
+    private func yieldAtTimes() async {
+        requestsInARow += 1
+        guard requestsInARow >= Self.maxRequestsInARow else { return }
+        requestsInARow = 0
+        await context.loop.yield()
     }
 
     private func nextWork() async -> ConnectionCore.Work {
@@ -38,6 +49,7 @@ extension Connection {
             return work
         }
         if core.state.isClosed { return .end }
+        requestsInARow = 0
         return await withUnsafeContinuation { workWaiter = $0 }
     }
 
