@@ -122,7 +122,7 @@ enum ResponseEncoder {
     }
 
     private static func asksToClose(_ field: HTTPField) -> Bool {
-        field.value.lowercased().split(separator: ",").contains { $0.contains("close") }
+        field.value.lowercased().split { $0 == "," || $0 == " " || $0 == "\t" }.contains("close")
     }
 
     private static func append(_ field: HTTPField, to output: ByteWriter) -> Bool {

@@ -28,6 +28,14 @@ import Testing
         #expect(text.hasSuffix("Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"))
     }
 
+    @Test(
+        "a handler ends the connection with the option close, and with no other",
+        arguments: [("close", true), ("a, Close", true), ("closed", false), ("keep-alive", false)])
+    func handlersClose(options: String, closes: Bool) throws {
+        let text = try encode(Response(status: .ok, headers: [.connection: options]), framing: .length(0))
+        #expect(text.contains("Connection: close\r\n") == closes)
+    }
+
     @Test("HTTP/1.0 is told that its connection is kept")
     func oldKeepAlive() throws {
         let text = try encode(Response(status: .ok), framing: .length(0), minorVersion: 0)
