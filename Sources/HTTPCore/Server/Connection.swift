@@ -104,6 +104,7 @@ actor Connection {
         guard core.note(readiness) else { return }
         if readiness.contains(.closed) {
             if readiness.contains(.failed), core.state.phase == .handling, bodyWaiter == nil {
+                context.note(.clientLeft)
                 return abort()
             }
             noteClientEnd()
@@ -153,7 +154,9 @@ actor Connection {
         case .abort:
             context.note(.writeTimeout)
             abort()
-        case .cancelHandler: task?.cancel()
+        case .cancelHandler:
+            context.note(.clientLeft)
+            task?.cancel()
         }
     }
 

@@ -99,6 +99,7 @@ extension Connection {
 
     private func stream(_ response: Response) async throws {
         guard case .stream(let length, let produce) = response.body, let exchange else { return }
+        if let length, length < 0 { throw ConnectionError.wrongLength }
         let framing = ResponseEncoder.framing(
             status: response.status, length: length, minorVersion: exchange.minorVersion)
         if exchange.isHead || framing == .forbidden {
@@ -220,7 +221,7 @@ extension Connection {
         guard let exchange, !core.state.isClosed else { return }
         if exchange.hasBegunAnswer {
             log("answer cut off", error, exchange)
-            return abort()
+            return cutOff(exchange)
         }
         // Nobody is left to answer: the client has gone, and its handler was cancelled for that.
         if error is CancellationError, Task.isCancelled { return abort() }
@@ -233,6 +234,17 @@ extension Connection {
             try await stream(response)
         } catch {
             log("error answer failed", error, exchange)
+            abort()
+        }
+    }
+
+    /// Ends with an answer that is not whole. A chunked or counted one shows that itself; a reset would destroy the good
+    /// answers before it that are still on their way. Only where the end of the connection is the end of the content
+    /// must it not look like one.
+    private func cutOff(_ exchange: Exchange) {
+        if case .streaming(let framing, _) = exchange.answer, framing != .untilClose, !Task.isCancelled {
+            core.state.setLastAnswer()
+        } else {
             abort()
         }
     }

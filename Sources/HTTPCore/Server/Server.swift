@@ -67,11 +67,16 @@ public actor Server {
     public func start(host: String, port: Int) async throws -> Int {
         guard listener == nil, !isShutDown else { throw SystemError(call: "listen", errno: EALREADY) }
         let listener = try Self.listen(host: host, port: port, backlog: context.limits.backlog)
-        self.listener = listener
         context.whenClosed = { [unowned self] connection in assumeIsolated { $0.forget(connection) } }
-        registration = try context.loop.register(listener, .readable) { _ in
-            self.assumeIsolated { $0.acceptSome() }
+        do {
+            registration = try context.loop.register(listener, .readable) { _ in
+                self.assumeIsolated { $0.acceptSome() }
+            }
+        } catch {
+            close(listener)
+            throw error
         }
+        self.listener = listener
         isAccepting = true
         return SocketCalls.localPort(listener)
     }

@@ -19,8 +19,6 @@ public struct ServerLimits: Hashable, Sendable {
     /// Body bytes read and dropped after a handler that did not want them, so that the connection can go on; more
     /// closes it. 256 KiB: Go's bound.
     public var maxUnreadBodyBytes = 256 << 10
-    /// Bytes read ahead of a running handler: pipelined requests wait in the socket beyond it. 64 KiB.
-    public var maxReadAheadBytes = 64 << 10
 
     /// From a request's first byte (on a new connection: from accept) to the end of its head, 408; absolute, so that
     /// trickled bytes do not renew it. 10 s: a head is one packet or a few.

@@ -203,6 +203,25 @@ import Testing
         await test.stop()
     }
 
+    @Test("an answer that fails half-way is visibly cut short, and leaves the good ones before it whole")
+    func failureBehindGoodAnswers() async throws {
+        let content = [UInt8](repeating: 0x61, count: 200_000)
+        let test = try await TestServer { request in
+            guard request.path == "/late" else { return Response(status: .ok, body: .bytes(content)) }
+            return Response(
+                status: .ok,
+                body: .stream(length: nil) { writer in
+                    try await writer.write(Array("part".utf8))
+                    throw HTTPError(.gone)
+                })
+        }
+        let text = try await test.exchange(
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(text.utf8.count { $0 == 0x61 } > content.count)
+        #expect(text.hasSuffix("\r\n\r\n4\r\npart\r\n"))
+        await test.stop()
+    }
+
     @Test("a producer waits for a slow reader, so that memory stays bounded")
     func backPressure() async throws {
         let produced = Mutex(0)
