@@ -65,3 +65,10 @@ public struct Request: Sendable {
         }
     }
 }
+
+extension HTTPRequest.Method {
+    /// Of RFC 9110, section 9.3, and RFC 5789: what a server knows of, whether it has it or not.
+    static let registered: Set<HTTPRequest.Method> = [
+        .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
+    ]
+}

@@ -135,12 +135,8 @@ public final class ServerMetrics: ServerObserver {
 
     // MARK: Methods
 
-    private static let knownMethods: Set<HTTPRequest.Method> = [
-        .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
-    ]
-
     private static func isKnown(_ method: HTTPRequest.Method?) -> Bool {
-        method.map(knownMethods.contains) ?? true
+        method.map(HTTPRequest.Method.registered.contains) ?? true
     }
 
     private static func label(_ method: HTTPRequest.Method?) -> String {

@@ -111,14 +111,10 @@ public struct Router: Responder {
     /// "An origin server that receives a request method that is unrecognized or not implemented SHOULD respond with the
     /// 501" (RFC 9110, section 9.1).
     private func checkMethod(_ method: HTTPRequest.Method) throws {
-        let isKnown = Self.registeredMethods.contains(method) || routes.contains { $0.method == method }
+        let isKnown =
+            HTTPRequest.Method.registered.contains(method) || routes.contains { $0.method == method }
         if !isKnown { throw HTTPError(.notImplemented, "This server does not know the method \(method).") }
     }
-
-    /// Of RFC 9110, section 9.3, and RFC 5789.
-    private static let registeredMethods: Set<HTTPRequest.Method> = [
-        .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
-    ]
 
     /// A look at each: a service has a dozen of them, and hashing a path takes as long.
     private func literalNode(_ path: String) -> Int? {

@@ -6,7 +6,10 @@ extension Connection {
     /// Answers any request, in the connection's task.
     func serve(_ head: RequestHead, _ handler: Handler) async {
         var request = head.request
-        request.body = requestBody(head.framing)
+        if head.framing != .none {
+            let source = ConnectionBody(connection: self, number: core.exchangeNumber)
+            request.body = RequestBody(source: source, length: request.body.length)
+        }
         begin(
             Exchange(
                 request: request, minorVersion: head.minorVersion,
@@ -53,16 +56,6 @@ extension Connection {
     private func begin(_ exchange: Exchange) {
         self.exchange = exchange
         if core.clientHasEnded { noteClientEnd() }
-    }
-
-    private func requestBody(_ framing: BodyFraming) -> RequestBody {
-        switch framing {
-        case .none: .empty
-        case .length(let length):
-            RequestBody(source: ConnectionBody(connection: self, number: core.exchangeNumber), length: length)
-        case .chunked:
-            RequestBody(source: ConnectionBody(connection: self, number: core.exchangeNumber), length: nil)
-        }
     }
 
     /// Whether something of the last request stands in the next one's way.

@@ -13,7 +13,7 @@ import Testing
             "Server": ["Message", "Wire", "System", "EventLoop"],
             "Routing": ["Message", "Server"],
             "Content": ["Message", "System", "EventLoop"],
-            "Observing": ["Server", "EventLoop", "System"],
+            "Observing": ["Message", "Server", "EventLoop", "System"],
         ],
         "ScrapeService": [
             "JSON": [],
