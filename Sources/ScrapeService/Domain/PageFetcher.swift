@@ -1,11 +1,15 @@
-/// One GET, redirects included.
+/// One request, redirects included.
 struct FetchRequest: Sendable {
     var url: WebURL
+    /// Sent as a POST; nil: a GET.
+    var body: [UInt8]?
     var timeout: Duration
     var connectTimeout: Duration
     var maxRedirects: Int
     /// Counted after decompression, while the body streams in.
     var maxBodyBytes: Int
+    /// A longer body is cut at ``maxBodyBytes`` instead of failing the fetch (robots.txt: RFC 9309 §2.5).
+    var cutsBody = false
     var userAgent: String
     var headers: [HeaderField] = []
 }
