@@ -15,7 +15,9 @@ extension FetchFailure {
     /// The ledger's code and words; they name no address, not even one a redirect led to.
     init(_ failure: CurlFailure, _ request: FetchRequest) {
         let (code, detail) = Self.explain(failure.cause, request)
-        self.init(code: code, detail: detail, seconds: failure.seconds)
+        self.init(
+            code: code, detail: detail, seconds: failure.seconds,
+            timedOutConnecting: failure.cause == .connectTimeout)
     }
 
     private static func explain(_ cause: CurlFailure.Cause, _ request: FetchRequest) -> (FailureCode, String)

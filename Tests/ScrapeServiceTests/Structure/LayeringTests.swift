@@ -19,6 +19,7 @@ import Testing
             "JSON": [],
             "Domain": [],
             "Words": [],
+            "Robots": [],
             "Embedded": [],
             "Fetching/Curl": [],
             "Fetching/Egress": [],
@@ -33,7 +34,7 @@ import Testing
             "Storage/Postgres": [],
             "Storage/Schema": [],
             "Storage": ["Domain", "JSON", "Storage/Postgres", "Storage/Schema"],
-            "Engine": ["Domain", "JSON"],
+            "Engine": ["Domain", "JSON", "Robots"],
             "API": ["Domain", "JSON", "Engine", "Words"],
         ],
     ]
