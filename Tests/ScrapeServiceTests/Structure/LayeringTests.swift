@@ -24,7 +24,10 @@ import Testing
             "Fetching/Curl": [],
             "Fetching/Egress": [],
             "Fetching/URLs": ["Domain", "Fetching/Curl"],
-            "Fetching": ["Domain", "Fetching/Curl", "Fetching/Egress", "Fetching/URLs"],
+            "Fetching/Names": ["Fetching/Curl", "Fetching/Egress", "Fetching/URLs"],
+            "Fetching": [
+                "Domain", "Fetching/Curl", "Fetching/Egress", "Fetching/URLs", "Fetching/Names",
+            ],
             "Extraction/LibXML": ["Domain", "Extraction/Selectors", "Extraction/Encoding"],
             "Extraction/Selectors": ["Domain"],
             "Extraction/Encoding": ["Domain"],
