@@ -105,7 +105,7 @@ private struct Parts {
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
-                hosts: HostLimiter(loop: workLoop), workers: workers, signals: signals,
+                fetches: FetchScheduler(loop: workLoop), workers: workers, signals: signals,
                 userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
         let responder = WebService.responder(
             APIContext(
