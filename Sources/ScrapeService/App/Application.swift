@@ -106,7 +106,8 @@ private struct Parts {
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
                 hosts: HostLimiter(loop: workLoop), workers: workers, signals: signals,
-                userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
+                membership: Membership(), userAgent: configuration.userAgent, metrics: metrics.engine,
+                logger: logger))
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,

@@ -3,6 +3,8 @@ import Logging
 
 /// One page of a run: fetched, read, judged.
 extension JobRun {
+    private static let trustPause = Duration.milliseconds(100)
+
     func process(_ page: QueuedPage) async {
         defer { running -= 1 }
         do {
@@ -43,6 +45,8 @@ extension JobRun {
         try await permits.acquire()
         defer { permits.release() }
         try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
+        // A replica that was frozen sends nothing before it knows that it is still alive.
+        while !context.membership.isTrusted { try await context.loop.sleep(for: Self.trustPause) }
         inFlight += 1
         defer { inFlight -= 1 }
         let response: FetchResponse

@@ -113,7 +113,7 @@ extension PostgresStore {
     ) async throws -> Slice<Element> {
         var slice = Slice<Element>(elements: [], position: after, hasMore: false)
         guard let job = try await reference(of: id) else { return slice }
-        for shard in 0..<job.shards {
+        for shard in 0..<(try await shards(of: job)) {
             let wanted = limit - slice.elements.count
             // One more than wanted tells whether there are more.
             let rows = try await read(job, shard, slice.position[shard], wanted + 1)
@@ -127,13 +127,18 @@ extension PostgresStore {
         return slice
     }
 
+    /// Grows while the job runs.
+    private func shards(of job: JobReference) async throws -> Int {
+        let result = try await query("select shards from job where key = $1", [.int(job.key)])
+        guard var row = result.first else { return 0 }
+        return try Self.read { try row.next() }
+    }
+
     func reference(of id: JobID) async throws -> JobReference? {
         if let known = remembered(id) { return known }
-        let result = try await query("select key, bucket, shards from job where id = $1", [.uuid(id.uuid)])
+        let result = try await query("select key, bucket from job where id = $1", [.uuid(id.uuid)])
         guard var row = result.first else { return nil }
-        let reference = try Self.read {
-            JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next())
-        }
+        let reference = try Self.read { JobReference(key: try row.next(), bucket: try row.next()) }
         remember(reference, for: id)
         return reference
     }
@@ -190,6 +195,8 @@ extension JobSnapshot {
         startedAt = try row.nextOptional()
         finishedAt = try row.nextOptional()
         counters = try JobCounters(&row)
+        // What a job that is over has left is skipped; moving it to the ledger may take a while.
+        if state.isTerminal { counters.skipped += counters.remaining }
         let inFlight: Int = try row.next()
         gauges = JobGauges(
             // The gauge is a batch old, and older where a replica died: never more than there is.

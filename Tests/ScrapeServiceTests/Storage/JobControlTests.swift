@@ -4,7 +4,7 @@ import Testing
 @testable import ScrapeService
 
 @Suite struct JobControlTests {
-    private let completed = JobEnd(state: .completed, reason: .finished, outcome: .ok)
+    private let completed = JobEnd(reason: .finished)
 
     @Test func aJobEndsWhenItsFrontierIsEmpty() async throws {
         try await StoreFixture.with { fixture in
@@ -30,7 +30,7 @@ import Testing
             let pages = try await fixture.store.frontier(lease, after: 0, limit: 2)
             _ = try await fixture.store.settle(
                 lease, [.fetched(pages[0]), .retry(pages[1], after: .seconds(9))], gauges: JobGauges())
-            let end = JobEnd(state: .completed, reason: .maxPages, outcome: .empty, skipRest: .maxPages)
+            let end = JobEnd(reason: .maxPages)
             #expect(try await fixture.store.finish(lease, end))
             let counters = try #require(try await fixture.store.snapshot(of: lease.job, owner: nil)).counters
             #expect(counters.skipped == 20_000)
@@ -57,7 +57,7 @@ import Testing
                 #expect(snapshot.state == .cancelling)
             }
             #expect(try await fixture.store.settle(lease, [], gauges: JobGauges()).state == .cancelling)
-            let end = JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)
+            let end = JobEnd(reason: .cancelled)
             #expect(try await fixture.store.finish(lease, end))
             guard case .accepted(let snapshot) = try await fixture.store.cancel(lease.job, owner: nil) else {
                 Issue.record("not accepted")
@@ -74,7 +74,7 @@ import Testing
             _ = try await fixture.store.cancel(id, owner: nil)
             let lease = try #require(try await fixture.store.claim(for: fixture.makeReplica()))
             #expect(lease.state == .cancelling)
-            let end = JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)
+            let end = JobEnd(reason: .cancelled)
             #expect(try await fixture.store.finish(lease, end))
             #expect(try await fixture.store.snapshot(of: id, owner: nil)?.startedAt == nil)
         }
@@ -96,7 +96,7 @@ import Testing
     @Test func aFinishedJobCannotBeCancelled() async throws {
         try await StoreFixture.with { fixture in
             let lease = try await fixture.makeLease(pages: 1)
-            let end = JobEnd(state: .failed, reason: .startFailed, skipRest: .internalError, error: "x")
+            let end = JobEnd(reason: .startFailed, error: "x")
             #expect(try await fixture.store.finish(lease, end))
             guard case .forbidden(let snapshot) = try await fixture.store.cancel(lease.job, owner: nil) else {
                 Issue.record("not forbidden")
@@ -122,7 +122,7 @@ import Testing
                 return
             }
             _ = try await fixture.store.finish(
-                lease, JobEnd(state: .completed, reason: .maxPages, outcome: .ok, skipRest: .maxPages))
+                lease, JobEnd(reason: .maxPages))
             guard case .deleted = try await fixture.store.delete(lease.job, owner: "alice") else {
                 Issue.record("not deleted")
                 return
@@ -146,7 +146,7 @@ import Testing
         try await StoreFixture.with { fixture in
             let lease = try await fixture.makeLease(pages: 3)
             _ = try await fixture.store.finish(
-                lease, JobEnd(state: .completed, reason: .maxPages, outcome: .ok, skipRest: .maxPages))
+                lease, JobEnd(reason: .maxPages))
             _ = try await fixture.store.pool.query("update job set deleted_at = clock_timestamp()")
             _ = try await fixture.store.pool.query("delete from page where page_id = 2")
             #expect(try await fixture.store.snapshot(of: lease.job, owner: nil) == nil)
@@ -175,7 +175,7 @@ import Testing
             _ = try await fixture.store.cancel(id, owner: nil)
             try await note()
             _ = try await fixture.store.finish(
-                lease, JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled))
+                lease, JobEnd(reason: .cancelled))
             try await note()
             #expect(versions == versions.sorted() && Set(versions).count == versions.count, "\(versions)")
         }
