@@ -138,9 +138,9 @@ def jobs_of(plan, site):
     wishes = plan.jobs
     return {
         "big": Job("big", big, fetch={"concurrency": 64}),
-        "max_pages": Job("max_pages", small, wishes["max_pages"], {"concurrency": 16},
+        "max_pages": Job("max_pages", small, wishes["max_pages"], {"concurrency": 6},
                          {"max_pages": wishes["max_pages"]["limit"]}),
-        "max_items": Job("max_items", small, wishes["max_items"], {"concurrency": 16},
+        "max_items": Job("max_items", small, wishes["max_items"], {"concurrency": 6},
                          {"max_items": wishes["max_items"]["limit"]}),
         "cancel": CancelledJob("cancel", small, wishes["cancel"], {"concurrency": 8}),
         "pause": PausedJob("pause", small, wishes["pause"], {"concurrency": 10}),

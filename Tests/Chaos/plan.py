@@ -11,7 +11,8 @@ REPLICAS = 3
 # What a proxy's drop waits for: the statement whose answer is lost. Names are of SQL functions and statements.
 DROPS = {
     "settle": r"settle_batch", "claim": r"claim_shard", "commit": r"^commit", "heartbeat": r"update replica",
-    "finish": r"finish_job|end_job", "cancel": r"state = 'cancelling'", "any": r"select|update|insert|delete",
+    "finish": r"close_shard", "split": r"split_shard", "reserve": r"reserve_pages",
+    "control": r"(cancel|pause|resume)_job|retry_failed", "any": r"select|update|insert|delete",
 }
 
 
@@ -80,7 +81,7 @@ class Plan:
         elif kind == "part":
             fault.seconds = rng.uniform(9, 13)
         elif kind == "drop":
-            fault.more = {"match": rng.choice(["settle", "settle", "claim", "finish", "commit", "heartbeat", "any"])}
+            fault.more = {"match": rng.choice(["settle", "settle", "claim", "finish", "split", "reserve", "control", "commit", "heartbeat", "any"])}
         elif kind == "clock":
             fault.more = {"hours": rng.choice([-1, 0, 1])}
         elif kind == "backend_kill":

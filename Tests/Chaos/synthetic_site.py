@@ -14,6 +14,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 
 import harness
 
@@ -99,7 +100,7 @@ class SyntheticSite:
     """The files of one harness call; each run starts its own servers over them, with logs of its own."""
 
     def __init__(self, directory, big_pages, small_pages, latency):
-        self.directory, self.latency = pathlib.Path(directory), latency
+        self.latency = latency
         self.port = harness.free_port()
         net = f"127.{64 + os.getpid() % 64}.{os.getpid() // 64 % 250 + 1}"
         self.addresses = [f"{net}.{n + 1}" for n in range(HOSTS)]
@@ -107,7 +108,9 @@ class SyntheticSite:
         hosts = [f"http://{address}:{self.port}" for address in self.addresses]
         flaky = f"http://{self.flaky_address}:{self.port}"
         self.areas = {name: Area(name, pages, hosts, flaky) for name, pages in (("big", big_pages), ("small", small_pages))}
-        self.pages = self.directory / "pages"
+        # In memory where that is possible: tens of thousands of small files are slow to write and to remove.
+        memory = pathlib.Path("/dev/shm")
+        self.pages = pathlib.Path(tempfile.mkdtemp(prefix="scrape-chaos-", dir=memory if memory.is_dir() else directory))
         for area in self.areas.values():
             self._write(area)
 
