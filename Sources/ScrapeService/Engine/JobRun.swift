@@ -10,6 +10,7 @@ struct EngineContext: Sendable {
     var compiler: any PageCompiler
     var urls: any URLParsing
     var hosts: HostLimiter
+    var robots: RobotsCache
     var workers: WorkerPool
     var signals: JobSignals
     var membership: Membership
