@@ -249,7 +249,7 @@ class Verdict:
                 until = taken or self.windows.end
                 able = self.windows.able_seconds(event["at"], until, event["replica"])
                 if taken:
-                    self.figures["takeovers"].append(until - event["at"])
+                    self.figures["takeovers"].append(able)
                 if able > TAKEOVER_SECONDS:
                     self.fail(f"shard {place} of replica {event['replica']} killed at {event['at']:.2f} was taken over "
                               f"after {until - event['at']:.1f} s, {able:.1f} of them with others able to")
@@ -260,8 +260,8 @@ class Verdict:
             for place, taken in self.ownership.passed_on(event["pid"], event["at"]):
                 until = taken or self.windows.end
                 able = self.windows.able_seconds(event["at"], until, event["replica"])
-                if able >= until - event["at"] - 0.001:
-                    self.figures["handovers"].append(until - event["at"])
+                if taken and able > 0:
+                    self.figures["handovers"].append(able)
                 if able > HANDOVER_SECONDS:
                     self.fail(f"shard {place} of replica {event['replica']}, sent SIGTERM at {event['at']:.2f}, went on "
                               f"after {until - event['at']:.2f} s, {able:.2f} of them with others able to")
