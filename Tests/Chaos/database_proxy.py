@@ -191,7 +191,10 @@ class Proxy:
                 link.cut()
 
     def report(self, event, **more):
-        print(json.dumps({"event": event, "at": time.time(), **more}), flush=True)
+        try:
+            print(json.dumps({"event": event, "at": time.time(), **more}), flush=True)
+        except BrokenPipeError:
+            pass  # Whoever wanted to know is gone; so are we soon.
 
 
 if __name__ == "__main__":
