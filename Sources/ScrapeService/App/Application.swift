@@ -122,12 +122,14 @@ private struct Parts {
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
     }
 
-    /// In order: no new requests, no new fetches, what is fetched is settled, leases go back.
+    /// Leases go back at once, beside the answers that are under way: a client that waits for its job here must not
+    /// keep the job from the other replicas.
     func stop() async {
-        await server.shutdown()
-        accessLog?.stop()
+        async let answered: Void = server.shutdown()
         await listener.stop()
         await engine.stop()
+        await answered
+        accessLog?.stop()
         await fetcher.stop()
         workers.stop()
         await readStore.close()
