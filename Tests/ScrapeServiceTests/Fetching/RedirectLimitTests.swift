@@ -15,8 +15,8 @@ import Testing
                 let failure = try await fetcher.failure(request)
                 #expect(failure.code == .timeout)
                 #expect(failure.detail == "no complete answer within 0.45 seconds")
-                #expect((0.4..<5).contains(failure.seconds))
-                #expect((2...5).contains(server.requests.count))
+                #expect(failure.seconds >= 0.44)
+                #expect((1...5).contains(server.requests.count))
             }
         }
     }
@@ -32,7 +32,7 @@ import Testing
         } _: { server in
             try await withFetcher { fetcher, _ in
                 let answer = try await fetcher.fetch(makeFetch(server.base + "/0"))
-                #expect((0.24..<5).contains(answer.seconds))
+                #expect(answer.seconds >= 0.24)
                 #expect(server.connections == 1)
             }
         }

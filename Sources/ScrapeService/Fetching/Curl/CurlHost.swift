@@ -33,7 +33,12 @@ struct CurlHost {
         }
     }
 
-    private var isIPv4: Bool { text.utf8.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: ".") } }
+    /// Four numbers: libcurl has brought every spelling of an address into this one.
+    private var isIPv4: Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return parts.count == 4
+            && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { (48...57).contains($0) } }
+    }
 
     private init?(reading authority: [UInt8]) {
         guard let handle = curl_url() else { return nil }

@@ -129,7 +129,7 @@ private final class NameBook: Sendable {
             let connect = makeFetch("http://silent.test/", connectTimeout: .milliseconds(200))
             let early = try await fetcher.failure(connect)
             #expect(early.code == .timeout && early.detail == "no connection within 0.2 seconds")
-            #expect((0.19..<5).contains(early.seconds))
+            #expect(early.seconds >= 0.19)
             let whole = try await fetcher.failure(
                 makeFetch("http://silent.test/", timeout: .milliseconds(200)))
             #expect(whole.code == .timeout && whole.detail == "no complete answer within 0.2 seconds")
