@@ -54,12 +54,12 @@ extension JobRun {
         try await context.hosts.acquire(origin, limit: crawlDelay == nil ? perHost : 1)
         // The next one starts so long after this one, and not before this one is done.
         if let crawlDelay { context.hosts.hold(origin, for: crawlDelay) }
-        try await waitForTrust()
         inFlight += 1
         defer { inFlight -= 1 }
         let response: FetchResponse
         do {
             defer { context.hosts.release(origin) }
+            try await waitForTrust()
             response = try await send(request(for: page))
         }
         guard (200...299).contains(response.status) else { return (response, nil) }
