@@ -49,13 +49,13 @@ extension JobRun {
         let turn = try await context.fetches.enter(
             seat, origin: page.url.origin, crawlDelay: crawlDelay ?? .zero)
         defer { context.fetches.leave(turn) }
-        try await waitForTrust()
         inFlight += 1
         defer { inFlight -= 1 }
         let response: FetchResponse
         do {
             // The host's wish comes first: the place must not go to a page that does not know it.
             defer { context.fetches.fetched(turn) }
+            try await waitForTrust()
             response = try await send(request(for: page))
             obeyRetryAfter(response)
         }

@@ -54,6 +54,7 @@ import Yams
         #expect(
             try property("Politeness", "per_host_concurrency")["default"] as? Int
                 == Politeness().perHostConcurrency)
+        #expect(try property("Politeness", "robots")["default"] as? Bool == Politeness().robots)
         #expect(try property("Limits", "max_page_bytes")["default"] as? Int == JobLimits().maxPageBytes)
         let states = try #require((schemas["State"] as? [String: Any])?["enum"] as? [String])
         #expect(Set(states) == Set(JobState.allCases.map(\.rawValue)))
