@@ -100,13 +100,16 @@ private struct Parts {
         var fetching = FetchConfiguration()
         fetching.egress = configuration.egress
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
+        let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
+        let sharing = HostSharing(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
         let compiler = HTMLPageCompiler()
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
-                fetches: FetchScheduler(loop: workLoop), workers: workers, signals: signals,
-                userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
+                fetches: fetches, sharing: sharing, workers: workers, signals: signals,
+                membership: Membership(), userAgent: configuration.userAgent, metrics: metrics.engine,
+                logger: logger))
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,

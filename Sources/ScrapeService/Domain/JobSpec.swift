@@ -88,8 +88,19 @@ struct HeaderField: Hashable, Sendable, Codable {
 }
 
 struct Politeness: Hashable, Sendable, Codable {
-    /// Fetches in flight to one origin, over all jobs of this process.
+    /// One request in 100 seconds: a job must end.
+    static let minRequestsPerSecond = 0.01
+    static let maxRequestsPerSecond = 10_000.0
+    /// A robots.txt that asks for more is obeyed as far: a job must end.
+    static let maxCrawlDelay = Duration.seconds(60)
+
+    /// Fetches in flight to one origin, over all jobs and replicas: the most careful job counts.
     var perHostConcurrency = 8
+    /// Requests to one origin, over all jobs and replicas; nil: as many as there are.
+    var perHostRequestsPerSecond: Double?
+
+    /// Between two requests to one origin.
+    var interval: Duration { perHostRequestsPerSecond.map { .seconds(1 / $0) } ?? .zero }
 }
 
 /// Where a job ends at the latest. Nil: no such limit.

@@ -29,13 +29,10 @@ enum Outcome: String, Sendable {
     case ok, partial, empty
 }
 
-/// How a job ends: decided by the engine, written by the store.
+/// Why a job ends: decided by the engine. State and outcome follow from the rows when it is written.
 struct JobEnd: Hashable, Sendable {
-    var state: JobState
+    /// `finished`: every page is settled. Else what the pages never fetched are skipped with.
     var reason: StopReason
-    var outcome: Outcome?
-    /// What the pages still in the frontier are skipped with; nil: the frontier must be empty.
-    var skipRest: SkipReason?
     /// For the log and the operator; never shown to clients.
     var error: String?
 }
@@ -62,6 +59,8 @@ struct JobGauges: Hashable, Sendable {
     var inFlight = 0
     var pagesPerSecond = 0.0
     var itemsPerSecond = 0.0
+    /// Hosts that let pages wait, most pages first, at most ``HostWait/maxListed``.
+    var hosts: [HostWait] = []
 }
 
 /// A job as a status read sees it, in one consistent read.

@@ -3,6 +3,8 @@ import Logging
 
 /// One page of a run: fetched, read, judged.
 extension JobRun {
+    private static let trustPause = Duration.milliseconds(100)
+
     func process(_ page: QueuedPage) async {
         defer { running -= 1 }
         do {
@@ -46,6 +48,8 @@ extension JobRun {
         do {
             // The host's wish comes first: the place must not go to a page that does not know it.
             defer { context.fetches.fetched(turn) }
+            // A replica that was frozen sends nothing before it knows that it is still alive.
+            while !context.membership.isTrusted { try await context.loop.sleep(for: Self.trustPause) }
             response = try await fetch(page)
             obeyRetryAfter(response)
         }

@@ -4,7 +4,7 @@ import Foundation
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
     s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
-    s.in_flight, s.pages_per_second, s.items_per_second, j.revision + s.version, f.codes, f.counts
+    s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts
     """
 
 /// A job's shards and failures as one row each: sums over a handful of rows found by key.
@@ -15,7 +15,7 @@ private let jobJoins = """
             sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes,
             sum(s.start_fetched)::bigint as start_fetched, sum(s.in_flight)::bigint as in_flight,
             sum(s.pages_per_second) as pages_per_second, sum(s.items_per_second) as items_per_second,
-            sum(s.version)::bigint as version
+            array_agg(s.hosts::text) filter (where s.hosts is not null) as hosts, sum(s.version)::bigint as version
         from shard s where s.job = j.key) s
     cross join lateral (
         select array_agg(c.code order by c.n desc, c.code) as codes,
@@ -113,7 +113,7 @@ extension PostgresStore {
     ) async throws -> Slice<Element> {
         var slice = Slice<Element>(elements: [], position: after, hasMore: false)
         guard let job = try await reference(of: id) else { return slice }
-        for shard in 0..<job.shards {
+        for shard in 0..<(try await shards(of: job)) {
             let wanted = limit - slice.elements.count
             // One more than wanted tells whether there are more.
             let rows = try await read(job, shard, slice.position[shard], wanted + 1)
@@ -127,13 +127,18 @@ extension PostgresStore {
         return slice
     }
 
+    /// Grows while the job runs.
+    private func shards(of job: JobReference) async throws -> Int {
+        let result = try await query("select shards from job where key = $1", [.int(job.key)])
+        guard var row = result.first else { return 0 }
+        return try Self.read { try row.next() }
+    }
+
     func reference(of id: JobID) async throws -> JobReference? {
         if let known = remembered(id) { return known }
-        let result = try await query("select key, bucket, shards from job where id = $1", [.uuid(id.uuid)])
+        let result = try await query("select key, bucket from job where id = $1", [.uuid(id.uuid)])
         guard var row = result.first else { return nil }
-        let reference = try Self.read {
-            JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next())
-        }
+        let reference = try Self.read { JobReference(key: try row.next(), bucket: try row.next()) }
         remember(reference, for: id)
         return reference
     }
@@ -190,11 +195,14 @@ extension JobSnapshot {
         startedAt = try row.nextOptional()
         finishedAt = try row.nextOptional()
         counters = try JobCounters(&row)
+        // What a job that is over has left is skipped; moving it to the ledger may take a while.
+        if state.isTerminal { counters.skipped += counters.remaining }
         let inFlight: Int = try row.next()
         gauges = JobGauges(
             // The gauge is a batch old, and older where a replica died: never more than there is.
             inFlight: min(inFlight, counters.remaining),
-            pagesPerSecond: try row.next(), itemsPerSecond: try row.next())
+            pagesPerSecond: try row.next(), itemsPerSecond: try row.next(),
+            hosts: HostWait.merged(try row.nextOptional() ?? []))
         version = try row.next()
         let codes: [String] = try row.nextOptional() ?? []
         let counts: [Int] = try row.nextOptional() ?? []

@@ -23,6 +23,10 @@ struct Migration: Sendable {
         Migration(version: 2, name: "frontier functions", sql: frontierFunctions),
         Migration(version: 3, name: "lease functions", sql: leaseFunctions),
         Migration(version: 4, name: "views", sql: views),
+        Migration(
+            version: 5, name: "several shards a job",
+            sql: [spreadTables, spreadFrontier, spreadLeases, controlFunctions].joined(separator: "\n")),
+        Migration(version: 6, name: "hosts", sql: hostFunctions),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0
