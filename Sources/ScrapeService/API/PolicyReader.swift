@@ -57,7 +57,7 @@ extension JobReader {
     func readPoliteness(_ value: JSONValue, _ findings: Findings) -> Politeness {
         var politeness = Politeness()
         guard var object = ObjectReader(value, at: "/politeness", findings) else { return politeness }
-        object.unsupported("robots", "robots.txt is", unless: .bool(false))
+        politeness.robots = object.bool("robots") ?? politeness.robots
         let range = FetchPolicy.concurrencyRange
         politeness.perHostConcurrency =
             object.int("per_host_concurrency", in: range) ?? politeness.perHostConcurrency

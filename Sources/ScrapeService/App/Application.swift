@@ -101,15 +101,15 @@ private struct Parts {
         fetching.egress = configuration.egress
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
         let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
-        let sharing = HostSharing(fetches, store: workStore, loop: workLoop, logger: logger)
+        let agreement = HostAgreement(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
         let compiler = HTMLPageCompiler()
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
-                fetches: fetches, sharing: sharing, workers: workers, signals: signals,
-                membership: Membership(), userAgent: configuration.userAgent, metrics: metrics.engine,
-                logger: logger))
+                fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
+                workers: workers, signals: signals, membership: Membership(),
+                userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,

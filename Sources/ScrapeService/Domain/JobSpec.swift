@@ -91,9 +91,9 @@ struct Politeness: Hashable, Sendable, Codable {
     /// One request in 100 seconds: a job must end.
     static let minRequestsPerSecond = 0.01
     static let maxRequestsPerSecond = 10_000.0
-    /// A robots.txt that asks for more is obeyed as far: a job must end.
-    static let maxCrawlDelay = Duration.seconds(60)
 
+    /// Obeys robots.txt (RFC 9309).
+    var robots = true
     /// Fetches in flight to one origin, over all jobs and replicas: the most careful job counts.
     var perHostConcurrency = 8
     /// Requests to one origin, over all jobs and replicas; nil: as many as there are.
@@ -101,6 +101,18 @@ struct Politeness: Hashable, Sendable, Codable {
 
     /// Between two requests to one origin.
     var interval: Duration { perHostRequestsPerSecond.map { .seconds(1 / $0) } ?? .zero }
+}
+
+extension Politeness {
+    /// What a job that was stored by an earlier version does not say has its default.
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        robots = try stored.decodeIfPresent(Bool.self, forKey: .robots) ?? robots
+        perHostConcurrency =
+            try stored.decodeIfPresent(Int.self, forKey: .perHostConcurrency) ?? perHostConcurrency
+        perHostRequestsPerSecond = try stored.decodeIfPresent(Double.self, forKey: .perHostRequestsPerSecond)
+    }
 }
 
 /// Where a job ends at the latest. Nil: no such limit.

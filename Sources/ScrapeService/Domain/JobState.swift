@@ -77,10 +77,17 @@ struct JobSnapshot: Sendable {
     var gauges: JobGauges
     /// Most frequent first.
     var failures: [FailureCount]
+    /// What a person should know of a job that goes on all the same; most frequent first.
+    var warnings: [WarningCount]
     /// Grows with every change of the job: the status's entity tag.
     var version: Int64
 
     struct FailureCount: Hashable, Sendable {
+        var code: String
+        var count: Int
+    }
+
+    struct WarningCount: Hashable, Sendable {
         var code: String
         var count: Int
     }

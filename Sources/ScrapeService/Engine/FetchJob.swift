@@ -25,7 +25,7 @@ struct FetchJob {
     private static let reviewNanoseconds = reviewInterval.wholeNanoseconds
 
     let number: Int
-    let permits: Int
+    var permits: Int
     /// Its pairs, by host.
     var pairs: [Int: Int] = [:]
     /// Pairs whose host would admit them, in their turn.

@@ -54,9 +54,10 @@ final class FetchScheduler: Sendable {
     func dismiss(_ seat: JobSeat) { act { $0.turns.dismiss(seat, at: $1) } }
 
     /// Suspends until a page of `seat` may be fetched from `origin`. Throws `CancellationError`, and then there is
-    /// nothing to give back. `crawlDelay`: the time between two requests that the host asks for.
-    func enter(_ seat: JobSeat, origin: String, crawlDelay: Duration = .zero) async throws -> Turn {
-        let delay = min(crawlDelay, Politeness.maxCrawlDelay).wholeNanoseconds
+    /// nothing to give back. `crawlDelay`: the time between two requests that the host
+    /// asks for; nil: as far as it is known.
+    func enter(_ seat: JobSeat, origin: String, crawlDelay: Duration? = nil) async throws -> Turn {
+        let delay = crawlDelay?.wholeNanoseconds
         switch act({ $0.turns.enter(seat, origin: origin, crawlDelay: delay, at: $1) }) {
         case .passes(let turn): return turn
         case .waits(let ticket): return try await wait(ticket)

@@ -44,9 +44,9 @@ struct FetchSchedulerState {
 
     var hosts = Slots<FetchHost>()
     var hostIndex: [String: Int] = [:]
-    private var jobs = Slots<FetchJob>()
-    private var jobIndex: [Int: Int] = [:]
-    private var pairs = Slots<FetchPair>()
+    var jobs = Slots<FetchJob>()
+    var jobIndex: [Int: Int] = [:]
+    var pairs = Slots<FetchPair>()
     private var waiters = Slots<Waiting>()
     private var lastTicket = 0
     private var wakes = Heap<Wake>()
@@ -81,14 +81,15 @@ struct FetchSchedulerState {
         if let job = jobIndex[seat.number] { forgetIfIdle(job, at: now) }
     }
 
-    /// A page of a job wants to be fetched. `crawlDelay`: what its host asks for.
+    /// A page of a job wants to be fetched. `crawlDelay`: what its host asks for, nanoseconds; nil: as
+    /// before.
     mutating func enter(
-        _ seat: JobSeat, origin: String, crawlDelay: Int64 = 0, at now: Moment
+        _ seat: JobSeat, origin: String, crawlDelay: Int64? = nil, at now: Moment
     ) -> Entry {
         let job = findJob(seat, at: now)
         let host = findHost(origin)
         let pair = findPair(job, host, seat, at: now)
-        setCrawlDelay(pair, crawlDelay, at: now)
+        if let crawlDelay { setCrawlDelay(pair, crawlDelay, limit: seat.pace.limit, at: now) }
         reviewIfDue(job, at: now)
         if pairs[pair].waiters.isEmpty, hosts[host].line.isEmpty, admits(host, at: now),
             jobs[job].admits(pairs[pair])
@@ -178,21 +179,6 @@ struct FetchSchedulerState {
                 serveJob(index, at: now)
             }
         }
-    }
-
-    /// The hosts that let pages of a job wait, most pages first.
-    func waits(of seat: JobSeat, at now: Moment) -> [HostWait] {
-        guard let job = jobIndex[seat.number] else { return [] }
-        var waits: [HostWait] = []
-        for (host, pair) in jobs[job].pairs where !pairs[pair].waiters.isEmpty {
-            guard let (reason, until) = hosts[host].reason(at: now) else { continue }
-            waits.append(
-                HostWait(
-                    origin: hosts[host].origin, reason: reason, waiting: pairs[pair].waiters.count,
-                    seconds: until.map { (($0 - now) / .milliseconds(100)).rounded(.up) / 10 }))
-        }
-        waits.sort { ($1.waiting, $0.origin) < ($0.waiting, $1.origin) }
-        return Array(waits.prefix(HostWait.maxListed))
     }
 
     // MARK: Turns
@@ -289,7 +275,14 @@ struct FetchSchedulerState {
     // MARK: Coming and going
 
     private mutating func findJob(_ seat: JobSeat, at now: Moment) -> Int {
-        if let job = jobIndex[seat.number] { return job }
+        if let job = jobIndex[seat.number] {
+            if jobs[job].permits != seat.permits {
+                jobs[job].permits = seat.permits
+                review(job, at: now)
+                serveJob(job, at: now)
+            }
+            return job
+        }
         let job = jobs.insert(FetchJob(seat, now: now))
         jobIndex[seat.number] = job
         return job
@@ -322,10 +315,13 @@ struct FetchSchedulerState {
         return pair
     }
 
-    private mutating func setCrawlDelay(_ pair: Int, _ delay: Int64, at now: Moment) {
+    private mutating func setCrawlDelay(_ pair: Int, _ delay: Int64, limit: Int, at now: Moment) {
         guard pairs[pair].pace.crawlDelay != delay else { return }
         pairs[pair].pace.crawlDelay = delay
+        // A host that wants a pause wants no two at once either.
+        pairs[pair].pace.limit = delay > 0 ? 1 : limit
         adoptPace(pairs[pair].host, at: now)
+        serveHost(pairs[pair].host, at: now)
     }
 
     private mutating func adoptPace(_ host: Int, at now: Moment) {

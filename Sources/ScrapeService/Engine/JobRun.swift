@@ -2,24 +2,6 @@ import Foundation
 import HTTPCore
 import Logging
 
-/// What every run of this process shares.
-struct EngineContext: Sendable {
-    var loop: EventLoop
-    var store: any WorkStore
-    var fetcher: any PageFetcher
-    var compiler: any PageCompiler
-    var urls: any URLParsing
-    var fetches: FetchScheduler
-    var sharing: HostSharing
-    var workers: WorkerPool
-    var signals: JobSignals
-    var membership: Membership
-    /// Sent where the job names none.
-    var userAgent: String
-    var metrics: EngineMetrics
-    var logger: Logger
-}
-
 /// One shard of a job being worked on under one lease: acts on what ``JobRunState`` decides, until the job is over, the lease is
 /// lost, or the process stops.
 ///
@@ -45,7 +27,7 @@ actor JobRun {
 
     let context: EngineContext
     let lease: JobLease
-    let seat: JobSeat
+    var seat: JobSeat
     let signal: Signal
     let logger: Logger
     var work: [String: PageWork] = [:]
@@ -74,9 +56,9 @@ actor JobRun {
     init(_ lease: JobLease, _ context: EngineContext) {
         self.lease = lease
         self.context = context
-        seat = context.fetches.makeSeat(permits: lease.spec.fetch.concurrency, lease.spec.politeness)
         signal = Signal(loop: context.loop)
         state = JobRunState(lease: lease)
+        seat = context.fetches.makeSeat(permits: state.permits, lease.spec.politeness)
         var logger = context.logger
         logger[metadataKey: "job_id"] = "\(lease.job)"
         logger[metadataKey: "shard"] = "\(lease.shard)"
@@ -294,6 +276,7 @@ actor JobRun {
         }
         let changed = !batch.isEmpty || outcome.ending != nil
         state.settled(batch, outcome)
+        seat.permits = state.permits
         if changed { context.signals.changed(lease.job) }
         return true
     }

@@ -26,21 +26,28 @@ extension JobRun {
             return PageSettlement(page: page, result: .failed(.internalError), detail: "no such page kind")
         }
         do {
-            let (response, result) = try await fetchAndRead(page, work)
+            let robots = try await robotsVerdict(on: page)
+            if let refused = settlement(of: page, under: robots) { return refused }
+            let (response, result) = try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
             return settlement(of: page, response, result)
         } catch let failure as FetchFailure {
-            var settlement = PageSettlement(page: page, result: failed(page, failure.code))
-            settlement.seconds = failure.seconds
-            settlement.detail = failure.detail
-            return settlement
+            return settlement(of: page, failure)
         }
+    }
+
+    func settlement(of page: QueuedPage, _ failure: FetchFailure) -> PageSettlement {
+        var settlement = PageSettlement(page: page, result: failed(page, failure.code))
+        settlement.seconds = failure.seconds
+        settlement.detail = failure.detail
+        return settlement
     }
 
     /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
     private func fetchAndRead(
-        _ page: QueuedPage, _ work: PageWork
+        _ page: QueuedPage, _ work: PageWork, crawlDelay: Duration?
     ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
-        let turn = try await context.fetches.enter(seat, origin: page.url.origin)
+        let turn = try await context.fetches.enter(
+            seat, origin: page.url.origin, crawlDelay: crawlDelay ?? .zero)
         defer { context.fetches.leave(turn) }
         inFlight += 1
         defer { inFlight -= 1 }
@@ -48,9 +55,8 @@ extension JobRun {
         do {
             // The host's wish comes first: the place must not go to a page that does not know it.
             defer { context.fetches.fetched(turn) }
-            // A replica that was frozen sends nothing before it knows that it is still alive.
-            while !context.membership.isTrusted { try await context.loop.sleep(for: Self.trustPause) }
-            response = try await fetch(page)
+            try await waitForTrust()
+            response = try await send(request(for: page))
             obeyRetryAfter(response)
         }
         guard (200...299).contains(response.status) else { return (response, nil) }
@@ -58,18 +64,23 @@ extension JobRun {
     }
 
     /// 429 and 503 speak for the host (RFC 9110 §10.2.3): the one that answered, after redirects.
-    private func obeyRetryAfter(_ response: FetchResponse) {
+    func obeyRetryAfter(_ response: FetchResponse) {
         guard response.status == 429 || response.status == 503,
             let asked = RetryPolicy.retryAfter(response.retryAfter)
         else { return }
         context.fetches.hold(WebURL(canonical: response.finalURL).origin, for: asked)
     }
 
-    private func fetch(_ page: QueuedPage) async throws -> FetchResponse {
+    /// A replica that was frozen sends nothing before it knows that it is still alive.
+    func waitForTrust() async throws {
+        while !context.membership.isTrusted { try await context.loop.sleep(for: Self.trustPause) }
+    }
+
+    func send(_ request: FetchRequest) async throws -> FetchResponse {
         let metrics = context.metrics
         metrics.fetchBegan()
         do {
-            let response = try await context.fetcher.fetch(request(for: page))
+            let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
                 status: response.status, seconds: response.seconds, bytes: response.body.count)
             return response
@@ -91,9 +102,11 @@ extension JobRun {
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
             maxBodyBytes: lease.spec.limits.maxPageBytes,
-            userAgent: policy.userAgent ?? context.userAgent,
+            userAgent: userAgent,
             headers: policy.headers)
     }
+
+    var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }
 
     private func settlement(
         of page: QueuedPage, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>?
@@ -117,7 +130,7 @@ extension JobRun {
         return settlement
     }
 
-    private func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
+    func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
         -> PageSettlement.Result
     {
         guard code.isTransient, page.attempt < lease.spec.fetch.retries else { return .failed(code) }

@@ -12,8 +12,8 @@ extension PostgresStore: HostStore {
             select o_origin, o_places, o_contended, o_delay, o_held, o_from, o_until
             from share_hosts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """, call.arguments(replica))
-        if result.rows.isEmpty, !call.uses.isEmpty { return nil }
-        return try Self.read { try result.rows.map { try HostGrant($0) } }
+        let grants = try Self.read { try result.rows.map { try HostGrant($0) } }
+        return grants.isEmpty && !call.uses.isEmpty ? nil : grants
     }
 }
 

@@ -4,10 +4,11 @@ import Foundation
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
     s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
-    s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts
+    s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts,
+    w.codes, w.counts
     """
 
-/// A job's shards and failures as one row each: sums over a handful of rows found by key.
+/// A job's shards, failures and warnings as one row each: sums over a handful of rows found by key.
 private let jobJoins = """
     cross join lateral (
         select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
@@ -23,6 +24,12 @@ private let jobJoins = """
         from (
             select f.code, sum(f.n)::bigint as n
             from failure_count f where f.job = j.key group by f.code) c) f
+    cross join lateral (
+        select array_agg(c.code order by c.n desc, c.code) as codes,
+            array_agg(c.n order by c.n desc, c.code) as counts
+        from (
+            select w.code, sum(w.n)::bigint as n
+            from warning_count w where w.job = j.key group by w.code) c) w
     """
 
 extension PostgresStore {
@@ -204,9 +211,17 @@ extension JobSnapshot {
             pagesPerSecond: try row.next(), itemsPerSecond: try row.next(),
             hosts: HostWait.merged(try row.nextOptional() ?? []))
         version = try row.next()
+        failures = try Self.counts(&row).map { FailureCount(code: $0, count: $1) }
+        warnings = try Self.counts(&row).map { WarningCount(code: $0, count: $1) }
+    }
+
+    /// Two columns: codes and how often each was counted; null where nothing was.
+    private static func counts(_ row: inout PostgresRow) throws(PostgresError) -> Zip2Sequence<
+        [String], [Int]
+    > {
         let codes: [String] = try row.nextOptional() ?? []
         let counts: [Int] = try row.nextOptional() ?? []
-        failures = zip(codes, counts).map { FailureCount(code: $0, count: $1) }
+        return zip(codes, counts)
     }
 }
 

@@ -3,7 +3,7 @@ import Logging
 
 /// Keeps the scheduler and the store in agreement on the hosts that all replicas use: one statement a second for all of
 /// them, and one at once when hosts are wanted for the first time or ask to be left alone. None while nothing is used.
-actor HostSharing {
+actor HostAgreement {
     /// Between two calls for all hosts.
     static let interval = Duration.seconds(1)
     /// Between two urgent calls: hosts wanted in the meantime share one.
