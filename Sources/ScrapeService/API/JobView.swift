@@ -6,6 +6,9 @@ struct JobView {
     /// Codes a status lists: keeps it under 4 KiB however odd the servers were.
     static let maxFailureCodes = 40
 
+    /// Characters of an origin in a status: keeps it under 4 KiB where hosts have the longest names that resolve.
+    static let maxOriginLength = 120
+
     let job: JobSnapshot
 
     static func path(_ id: JobID) -> String { "/v1/jobs/\(id)" }
@@ -41,6 +44,7 @@ struct JobView {
             body.date(job.finishedAt)
             writeProgress(&body)
             writeRates(&body)
+            writeHosts(&body)
             writeFailures(&body)
             writeWarnings(&body)
             writeLinks(&body)
@@ -97,6 +101,25 @@ struct JobView {
                 rates.number(Double(left) / pages, decimals: 1)
             } else {
                 rates.null()
+            }
+        }
+    }
+
+    /// Why it is slow: the hosts that let pages wait. As of the last settling.
+    private func writeHosts(_ body: inout JSONWriter) {
+        body.key("hosts")
+        body.array { list in
+            for wait in job.state.isTerminal ? [] : job.gauges.hosts {
+                list.object { entry in
+                    entry.key("origin")
+                    entry.string(String(wait.origin.prefix(Self.maxOriginLength)))
+                    entry.key("reason")
+                    entry.string(wait.reason.rawValue)
+                    entry.key("waiting")
+                    entry.int(wait.waiting)
+                    entry.key("seconds")
+                    if let seconds = wait.seconds { entry.number(seconds, decimals: 1) } else { entry.null() }
+                }
             }
         }
     }

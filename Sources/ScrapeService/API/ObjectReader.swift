@@ -81,6 +81,16 @@ struct ObjectReader {
         return double
     }
 
+    /// How often a second.
+    mutating func rate(_ name: String, min: Double, max: Double) -> Double? {
+        guard let value = value(name) else { return nil }
+        guard let double = value.double, double >= min, double <= max else {
+            findings.add(place(name), "must be a number, \(min) to \(Int(max))")
+            return nil
+        }
+        return double
+    }
+
     mutating func choice(_ name: String, _ choices: [String]) -> String? {
         guard let value = value(name) else { return nil }
         guard let text = value.string, choices.contains(text) else {

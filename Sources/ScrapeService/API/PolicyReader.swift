@@ -58,10 +58,12 @@ extension JobReader {
         var politeness = Politeness()
         guard var object = ObjectReader(value, at: "/politeness", findings) else { return politeness }
         politeness.robots = object.bool("robots") ?? politeness.robots
-        object.unsupported("per_host_requests_per_second", "a rate per host is")
         let range = FetchPolicy.concurrencyRange
         politeness.perHostConcurrency =
             object.int("per_host_concurrency", in: range) ?? politeness.perHostConcurrency
+        politeness.perHostRequestsPerSecond = object.rate(
+            "per_host_requests_per_second", min: Politeness.minRequestsPerSecond,
+            max: Politeness.maxRequestsPerSecond)
         object.finish()
         return politeness
     }

@@ -100,12 +100,14 @@ private struct Parts {
         var fetching = FetchConfiguration()
         fetching.egress = configuration.egress
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
+        let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
+        let agreement = HostAgreement(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
         let compiler = HTMLPageCompiler()
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
-                fetches: FetchScheduler(loop: workLoop), robots: RobotsCache(loop: workLoop, workers: workers),
+                fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(),
                 userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
         let responder = WebService.responder(

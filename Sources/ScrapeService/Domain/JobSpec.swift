@@ -88,10 +88,19 @@ struct HeaderField: Hashable, Sendable, Codable {
 }
 
 struct Politeness: Hashable, Sendable, Codable {
+    /// One request in 100 seconds: a job must end.
+    static let minRequestsPerSecond = 0.01
+    static let maxRequestsPerSecond = 10_000.0
+
     /// Obeys robots.txt (RFC 9309).
     var robots = true
-    /// Fetches in flight to one origin, over all jobs of this process.
+    /// Fetches in flight to one origin, over all jobs and replicas: the most careful job counts.
     var perHostConcurrency = 8
+    /// Requests to one origin, over all jobs and replicas; nil: as many as there are.
+    var perHostRequestsPerSecond: Double?
+
+    /// Between two requests to one origin.
+    var interval: Duration { perHostRequestsPerSecond.map { .seconds(1 / $0) } ?? .zero }
 }
 
 extension Politeness {
@@ -102,6 +111,7 @@ extension Politeness {
         robots = try stored.decodeIfPresent(Bool.self, forKey: .robots) ?? robots
         perHostConcurrency =
             try stored.decodeIfPresent(Int.self, forKey: .perHostConcurrency) ?? perHostConcurrency
+        perHostRequestsPerSecond = try stored.decodeIfPresent(Double.self, forKey: .perHostRequestsPerSecond)
     }
 }
 

@@ -59,6 +59,8 @@ struct JobGauges: Hashable, Sendable {
     var inFlight = 0
     var pagesPerSecond = 0.0
     var itemsPerSecond = 0.0
+    /// Hosts that let pages wait, most pages first, at most ``HostWait/maxListed``.
+    var hosts: [HostWait] = []
 }
 
 /// A job as a status read sees it, in one consistent read.

@@ -62,6 +62,7 @@ actor Engine {
         let running = runs.values
         for job in running { await job.run.stop() }
         for job in running { await job.task.value }
+        await context.agreement.stop()
         do {
             try await context.store.retire(replica)
         } catch {
@@ -86,6 +87,7 @@ actor Engine {
                 let first = context.membership.trustedUntil < sent
                 context.membership.confirmed(
                     until: sent + limits.leaseTTL - limits.leaseMargin, living: living)
+                await context.agreement.serve(as: replica, until: context.membership.trustedUntil)
                 if first { wake.notify() }
                 return
             }

@@ -22,9 +22,10 @@ struct JobSeat: Hashable, Sendable {
 struct FetchJob {
     /// How often shares follow what the hosts use; what is kept for a host halves as often.
     static let reviewInterval = Duration.milliseconds(500)
+    private static let reviewNanoseconds = reviewInterval.wholeNanoseconds
 
     let number: Int
-    let permits: Int
+    var permits: Int
     /// Its pairs, by host.
     var pairs: [Int: Int] = [:]
     /// Pairs whose host would admit them, in their turn.
@@ -36,23 +37,24 @@ struct FetchJob {
     var waiting = 0
     /// Permits kept for hosts that do not use them now: the sum of their ``FetchPair/unused``.
     var kept = 0
-    private(set) var reviewedAt: ContinuousClock.Instant
+    private var reviewedAt: Moment
+    private(set) var nextReview: Moment
     /// Pairs at the last review.
     private(set) var reviewedPairs = 0
-    var wakeAt: ContinuousClock.Instant?
+    var wakeAt: Moment?
 
-    init(_ seat: JobSeat, now: ContinuousClock.Instant) {
+    init(_ seat: JobSeat, now: Moment) {
         number = seat.number
         permits = seat.permits
         reviewedAt = now
+        nextReview = now + Self.reviewNanoseconds
     }
 
     var free: Int { permits - held }
     var isIdle: Bool { held == 0 && waiting == 0 }
-    var nextReview: ContinuousClock.Instant { reviewedAt + Self.reviewInterval }
 
     /// Shares are old, or were made for far fewer hosts.
-    func isReviewDue(at now: ContinuousClock.Instant) -> Bool {
+    func isReviewDue(at now: Moment) -> Bool {
         pairs.count * 4 > reviewedPairs * 5 || now >= nextReview
     }
 
@@ -61,8 +63,8 @@ struct FetchJob {
     }
 
     /// Gives every host its share anew. Removes nothing; pairs that are idle and have no claim may go.
-    mutating func review(_ all: inout Slots<FetchPair>, at now: ContinuousClock.Instant) {
-        let age = max(0, Int((now - reviewedAt) / Self.reviewInterval))
+    mutating func review(_ all: inout Slots<FetchPair>, at now: Moment) {
+        let age = max(0, (now.nanoseconds - reviewedAt.nanoseconds) / Self.reviewNanoseconds)
         var sharing = 0
         var ended = 0
         for index in pairs.values {
@@ -88,7 +90,8 @@ struct FetchJob {
                 line.append(index, in: &all)
             }
         }
-        if age > 0 || reviewedPairs == 0 { reviewedAt = now }
+        if age > 0 { reviewedAt = now }
+        nextReview = reviewedAt + Self.reviewNanoseconds
         reviewedPairs = pairs.count
     }
 }

@@ -7,11 +7,13 @@ final class FetchScheduler: Sendable {
     private typealias Ticket = FetchSchedulerState.Ticket
 
     private struct State {
-        var turns = FetchSchedulerState()
+        var turns: FetchSchedulerState
         var suspended: [Ticket: Suspended] = [:]
         var lastSeat = 0
         /// When the loop comes back at the latest.
-        var alarm: ContinuousClock.Instant?
+        var alarm: Moment?
+        /// Whoever calls the store knows that it is urgent.
+        var rang = false
     }
 
     private enum Suspended {
@@ -21,9 +23,16 @@ final class FetchScheduler: Sendable {
     }
 
     private let loop: EventLoop
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    /// Notified when the store is to be asked at once.
+    let urgent: Signal
 
-    init(loop: EventLoop) { self.loop = loop }
+    /// `sharesHosts`: hosts are shared with other replicas; nobody has a turn before ``answered(_:sent:)`` says so.
+    init(loop: EventLoop, sharesHosts: Bool = false) {
+        self.loop = loop
+        urgent = Signal(loop: loop)
+        state = Mutex(State(turns: FetchSchedulerState(sharesHosts: sharesHosts)))
+    }
 
     /// Nobody waits, and nothing is to be remembered.
     var isIdle: Bool { state.withLock { $0.turns.isEmpty && $0.suspended.isEmpty } }
@@ -34,7 +43,7 @@ final class FetchScheduler: Sendable {
             state.lastSeat += 1
             return JobSeat(
                 number: state.lastSeat, permits: permits,
-                pace: JobSeat.Pace(limit: politeness.perHostConcurrency, interval: .zero))
+                pace: JobSeat.Pace(limit: politeness.perHostConcurrency, interval: politeness.interval))
         }
     }
 
@@ -45,9 +54,11 @@ final class FetchScheduler: Sendable {
     func dismiss(_ seat: JobSeat) { act { $0.turns.dismiss(seat, at: $1) } }
 
     /// Suspends until a page of `seat` may be fetched from `origin`. Throws `CancellationError`, and then there is
-    /// nothing to give back. `crawlDelay`: the time between two requests that the host asks for.
-    func enter(_ seat: JobSeat, origin: String, crawlDelay: Duration = .zero) async throws -> Turn {
-        switch act({ $0.turns.enter(seat, origin: origin, crawlDelay: crawlDelay, at: $1) }) {
+    /// nothing to give back. `crawlDelay`: the time between two requests that the host
+    /// asks for; nil: as far as it is known.
+    func enter(_ seat: JobSeat, origin: String, crawlDelay: Duration? = nil) async throws -> Turn {
+        let delay = crawlDelay?.wholeNanoseconds
+        switch act({ $0.turns.enter(seat, origin: origin, crawlDelay: delay, at: $1) }) {
         case .passes(let turn): return turn
         case .waits(let ticket): return try await wait(ticket)
         }
@@ -66,6 +77,27 @@ final class FetchScheduler: Sendable {
 
     /// The hosts that let pages wait, most pages first.
     func waits(of seat: JobSeat) -> [HostWait] { state.withLock { $0.turns.waits(of: seat, at: .now) } }
+
+    // MARK: Sharing hosts
+
+    var isSharing: Bool { state.withLock(\.turns.isSharing) }
+
+    func makeCall(ofAll: Bool) -> HostCall {
+        act { state, now in
+            state.rang = false
+            return state.turns.makeCall(ofAll: ofAll, at: now)
+        }
+    }
+
+    func answered(_ grants: [HostGrant], sent: Moment) {
+        act { $0.turns.answered(grants, sent: sent, at: $1) }
+    }
+
+    func unanswered(_ call: HostCall) { act { $0.turns.unanswered(call, at: $1) } }
+
+    func trust(until time: Moment) { act { $0.turns.trust(until: time, at: $1) } }
+
+    func renamed() { act { $0.turns.renamed(at: $1) } }
 
     // MARK: Waiting
 
@@ -112,12 +144,15 @@ final class FetchScheduler: Sendable {
     }
 
     /// Changes the state, then resumes whoever has a turn now and sees to the next wake-up.
-    private func act<Value>(_ body: (inout State, ContinuousClock.Instant) -> sending Value) -> Value {
-        let now = ContinuousClock.now
-        let (value, alarm) = state.withLock { state in
+    private func act<Value>(_ body: (inout State, Moment) -> sending Value) -> Value {
+        let now = Moment.now
+        let (value, alarm, rings) = state.withLock { state in
             let value = body(&state, now)
-            return (value, Self.newAlarm(&state))
+            let rings = state.turns.sharing.isUrgent && !state.rang
+            if rings { state.rang = true }
+            return (value, Self.newAlarm(&state), rings)
         }
+        if rings { urgent.notify() }
         while let (continuation, turn) = state.withLock({ Self.nextGranted(&$0) }) {
             continuation?.resume(returning: turn)
         }
@@ -133,19 +168,19 @@ final class FetchScheduler: Sendable {
     // MARK: Time
 
     /// Nil where the loop comes back soon enough.
-    private static func newAlarm(_ state: inout State) -> ContinuousClock.Instant? {
+    private static func newAlarm(_ state: inout State) -> Moment? {
         guard let wake = state.turns.nextWake, state.alarm.map({ wake < $0 }) ?? true else { return nil }
         state.alarm = wake
         return wake
     }
 
-    private func setAlarm(_ time: ContinuousClock.Instant) {
+    private func setAlarm(_ time: Moment) {
         loop.execute { [self] in
-            loop.schedule(at: time) { self.alarmRang(time) }
+            loop.schedule(after: time - .now) { self.alarmRang(time) }
         }
     }
 
-    private func alarmRang(_ time: ContinuousClock.Instant) {
+    private func alarmRang(_ time: Moment) {
         act { state, now in
             // An earlier one was set meanwhile: it sets the next.
             if state.alarm == time { state.alarm = nil }

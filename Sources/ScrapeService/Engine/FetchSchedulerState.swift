@@ -36,24 +36,28 @@ struct FetchSchedulerState {
     private struct Wake: Comparable {
         enum Target: Equatable { case host(Int), job(Int) }
 
-        var at: ContinuousClock.Instant
+        var at: Moment
         var target: Target
 
         static func < (lhs: Wake, rhs: Wake) -> Bool { lhs.at < rhs.at }
     }
 
-    private var hosts = Slots<FetchHost>()
-    private var hostIndex: [String: Int] = [:]
-    private var jobs = Slots<FetchJob>()
-    private var jobIndex: [Int: Int] = [:]
-    private var pairs = Slots<FetchPair>()
+    var hosts = Slots<FetchHost>()
+    var hostIndex: [String: Int] = [:]
+    var jobs = Slots<FetchJob>()
+    var jobIndex: [Int: Int] = [:]
+    var pairs = Slots<FetchPair>()
     private var waiters = Slots<Waiting>()
     private var lastTicket = 0
     private var wakes = Heap<Wake>()
     private var granted: [(Ticket, Turn)] = []
+    var sharing: Sharing
+
+    /// `sharesHosts`: other replicas use the same hosts, and ``makeCall(ofAll:at:)`` tells what to ask the store.
+    init(sharesHosts: Bool = false) { sharing = Sharing(isOn: sharesHosts) }
 
     /// When ``advance(to:)`` is to be called.
-    var nextWake: ContinuousClock.Instant? { wakes.min?.at }
+    var nextWake: Moment? { wakes.min?.at }
     var isEmpty: Bool { hosts.count == 0 && jobs.count == 0 && pairs.count == 0 && waiters.count == 0 }
 
     /// Pages whose turn came, in no particular order; each is told once.
@@ -63,30 +67,31 @@ struct FetchSchedulerState {
 
     /// Pages of these origins, one each, will enter: what they may use is kept for them, so that the first of them to
     /// come does not take every permit.
-    mutating func expect(_ seat: JobSeat, _ origins: [String], at now: ContinuousClock.Instant) {
+    mutating func expect(_ seat: JobSeat, _ origins: [String], at now: Moment) {
         let job = findJob(seat, at: now)
         for origin in origins {
-            let pair = findPair(job, findHost(origin), seat)
+            let pair = findPair(job, findHost(origin), seat, at: now)
             pairs[pair].peak += 1
         }
         review(job, at: now)
     }
 
     /// No page of the job will enter any more.
-    mutating func dismiss(_ seat: JobSeat, at now: ContinuousClock.Instant) {
+    mutating func dismiss(_ seat: JobSeat, at now: Moment) {
         if let job = jobIndex[seat.number] { forgetIfIdle(job, at: now) }
     }
 
-    /// A page of a job wants to be fetched. `crawlDelay`: what its host asks for.
+    /// A page of a job wants to be fetched. `crawlDelay`: what its host asks for, nanoseconds; nil: as
+    /// before.
     mutating func enter(
-        _ seat: JobSeat, origin: String, crawlDelay: Duration = .zero, at now: ContinuousClock.Instant
+        _ seat: JobSeat, origin: String, crawlDelay: Int64? = nil, at now: Moment
     ) -> Entry {
         let job = findJob(seat, at: now)
         let host = findHost(origin)
-        let pair = findPair(job, host, seat)
-        setCrawlDelay(pair, crawlDelay)
+        let pair = findPair(job, host, seat, at: now)
+        if let crawlDelay { setCrawlDelay(pair, crawlDelay, limit: seat.pace.limit, at: now) }
         reviewIfDue(job, at: now)
-        if pairs[pair].waiters.isEmpty, hosts[host].line.isEmpty, hosts[host].admits(at: now),
+        if pairs[pair].waiters.isEmpty, hosts[host].line.isEmpty, admits(host, at: now),
             jobs[job].admits(pairs[pair])
         {
             return .passes(start(pair, at: now))
@@ -96,8 +101,10 @@ struct FetchSchedulerState {
             index: waiters.insert(Waiting(pair: pair, number: lastTicket)), number: lastTicket)
         pairs[pair].waiters.append(ticket.index, in: &waiters)
         jobs[job].waiting += 1
+        hosts[host].waiting += 1
+        if hosts[host].opensAt == .distantFuture, hosts[host].waiting == 1 { sharing.ask(origin) }
         if pairs[pair].place == .nowhere {
-            if hosts[host].line.isEmpty, hosts[host].admits(at: now) {
+            if hosts[host].line.isEmpty, admits(host, at: now) {
                 lineUpAtJob(pair)
             } else {
                 lineUpAtHost(pair)
@@ -108,7 +115,7 @@ struct FetchSchedulerState {
     }
 
     /// A page gives up. False: its turn has come already.
-    mutating func cancel(_ ticket: Ticket, at now: ContinuousClock.Instant) -> Bool {
+    mutating func cancel(_ ticket: Ticket, at now: Moment) -> Bool {
         guard let waiter = waiters.element(at: ticket.index), waiter.number == ticket.number else {
             return false
         }
@@ -117,21 +124,21 @@ struct FetchSchedulerState {
         waiters.remove(ticket.index)
         let job = pairs[pair].job
         jobs[job].waiting -= 1
+        hosts[pairs[pair].host].waiting -= 1
         if pairs[pair].waiters.isEmpty { leaveLine(pair) }
         forgetIfIdle(job, at: now)
         return true
     }
 
     /// The answer has arrived, or there is none: the place at the host is free.
-    mutating func fetched(_ turn: Turn, at now: ContinuousClock.Instant) {
-        pairs[turn.pair].fetching -= 1
+    mutating func fetched(_ turn: Turn, at now: Moment) {
         let host = pairs[turn.pair].host
-        hosts[host].active -= 1
+        hosts[host].ended()
         serveHost(host, at: now)
     }
 
     /// The page is read: the permit is free.
-    mutating func leave(_ turn: Turn, at now: ContinuousClock.Instant) {
+    mutating func leave(_ turn: Turn, at now: Moment) {
         let pair = turn.pair
         let job = pairs[pair].job
         let unused = pairs[pair].unused
@@ -149,15 +156,15 @@ struct FetchSchedulerState {
     }
 
     /// Starts no fetch to `origin` before `time`; of several holds the longest counts.
-    mutating func hold(_ origin: String, until time: ContinuousClock.Instant, at now: ContinuousClock.Instant)
-    {
+    mutating func hold(_ origin: String, until time: Moment, at now: Moment) {
         let host = findHost(origin)
-        hosts[host].hold(until: time)
+        hosts[host].hold(until: time, at: now)
+        sharing.tell(origin, until: time)
         serveHost(host, at: now)
     }
 
     /// Time has passed: as far as ``nextWake``, or beyond.
-    mutating func advance(to now: ContinuousClock.Instant) {
+    mutating func advance(to now: Moment) {
         while let wake = wakes.min, wake.at <= now {
             wakes.removeMin()
             switch wake.target {
@@ -174,27 +181,11 @@ struct FetchSchedulerState {
         }
     }
 
-    /// The hosts that let pages of a job wait, most pages first.
-    func waits(of seat: JobSeat, at now: ContinuousClock.Instant) -> [HostWait] {
-        guard let job = jobIndex[seat.number] else { return [] }
-        var waits: [HostWait] = []
-        for (host, pair) in jobs[job].pairs where !pairs[pair].waiters.isEmpty {
-            guard let (reason, until) = hosts[host].reason(at: now) else { continue }
-            waits.append(
-                HostWait(
-                    origin: hosts[host].origin, reason: reason, waiting: pairs[pair].waiters.count,
-                    seconds: until.map { ($0 - now) / .seconds(1) }))
-        }
-        waits.sort { ($1.waiting, $0.origin) < ($0.waiting, $1.origin) }
-        return Array(waits.prefix(HostWait.maxListed))
-    }
-
     // MARK: Turns
 
-    private mutating func start(_ pair: Int, at now: ContinuousClock.Instant) -> Turn {
+    private mutating func start(_ pair: Int, at now: Moment) -> Turn {
         let job = pairs[pair].job
         let unused = pairs[pair].unused
-        pairs[pair].fetching += 1
         pairs[pair].permits += 1
         pairs[pair].peak = max(pairs[pair].peak, pairs[pair].permits)
         jobs[job].kept += pairs[pair].unused - unused
@@ -203,17 +194,18 @@ struct FetchSchedulerState {
         return Turn(pair: pair)
     }
 
-    private mutating func grant(_ pair: Int, at now: ContinuousClock.Instant) {
+    private mutating func grant(_ pair: Int, at now: Moment) {
         guard let index = pairs[pair].waiters.popFirst(in: &waiters) else { return }
         let ticket = Ticket(index: index, number: waiters[index].number)
         waiters.remove(index)
         jobs[pairs[pair].job].waiting -= 1
+        hosts[pairs[pair].host].waiting -= 1
         granted.append((ticket, start(pair, at: now)))
     }
 
     /// Gives the host's places to the jobs in its line, one each in turn, as long as it admits.
-    private mutating func serveHost(_ host: Int, at now: ContinuousClock.Instant) {
-        while hosts[host].admits(at: now), let pair = hosts[host].line.popFirst(in: &pairs) {
+    mutating func serveHost(_ host: Int, at now: Moment) {
+        while admits(host, at: now), let pair = hosts[host].line.popFirst(in: &pairs) {
             pairs[pair].place = .nowhere
             guard jobs[pairs[pair].job].admits(pairs[pair]) else {
                 lineUpAtJob(pair)
@@ -226,7 +218,7 @@ struct FetchSchedulerState {
     }
 
     /// Gives the job's permits to its hosts, one each in turn, as long as there are any.
-    private mutating func serveJob(_ job: Int, at now: ContinuousClock.Instant) {
+    private mutating func serveJob(_ job: Int, at now: Moment) {
         while jobs[job].free > 0, let pair = jobs[job].line.popFirst(in: &pairs) {
             pairs[pair].place = .nowhere
             serve(pair, at: now)
@@ -242,9 +234,9 @@ struct FetchSchedulerState {
         }
     }
 
-    private mutating func serve(_ pair: Int, at now: ContinuousClock.Instant) {
+    private mutating func serve(_ pair: Int, at now: Moment) {
         let host = pairs[pair].host
-        guard hosts[host].line.isEmpty, hosts[host].admits(at: now) else {
+        guard hosts[host].line.isEmpty, admits(host, at: now) else {
             lineUpAtHost(pair)
             return serveHost(host, at: now)
         }
@@ -282,52 +274,68 @@ struct FetchSchedulerState {
 
     // MARK: Coming and going
 
-    private mutating func findJob(_ seat: JobSeat, at now: ContinuousClock.Instant) -> Int {
-        if let job = jobIndex[seat.number] { return job }
+    private mutating func findJob(_ seat: JobSeat, at now: Moment) -> Int {
+        if let job = jobIndex[seat.number] {
+            if jobs[job].permits != seat.permits {
+                jobs[job].permits = seat.permits
+                review(job, at: now)
+                serveJob(job, at: now)
+            }
+            return job
+        }
         let job = jobs.insert(FetchJob(seat, now: now))
         jobIndex[seat.number] = job
         return job
     }
 
     private mutating func findHost(_ origin: String) -> Int {
-        if let host = hostIndex[origin] { return host }
-        let host = hosts.insert(FetchHost(origin: origin))
+        if let host = hostIndex[origin] {
+            // It was given up and is still remembered for its time.
+            if hosts[host].share == nil, let share = sharing.join(origin) {
+                hosts[host].adopt(share, at: .distantPast)
+            }
+            return host
+        }
+        let host = hosts.insert(FetchHost(origin: origin, share: sharing.join(origin)))
         hostIndex[origin] = host
         return host
     }
 
-    private mutating func findPair(_ job: Int, _ host: Int, _ seat: JobSeat) -> Int {
+    private mutating func findPair(_ job: Int, _ host: Int, _ seat: JobSeat, at now: Moment) -> Int {
         if let pair = jobs[job].pairs[host] {
             // Wanted again: a review must not take it away.
             pairs[pair].peak = max(1, pairs[pair].peak)
             return pair
         }
         let pair = pairs.insert(
-            FetchPair(host: host, job: job, pace: FetchHost.Pace(seat), share: jobs[job].permits))
+            FetchPair(host: host, job: job, pace: FetchPace(seat), share: jobs[job].permits))
         jobs[job].pairs[host] = pair
         hosts[host].pairs.append(pair)
-        adoptPace(host)
+        adoptPace(host, at: now)
         return pair
     }
 
-    private mutating func setCrawlDelay(_ pair: Int, _ delay: Duration) {
+    private mutating func setCrawlDelay(_ pair: Int, _ delay: Int64, limit: Int, at now: Moment) {
         guard pairs[pair].pace.crawlDelay != delay else { return }
         pairs[pair].pace.crawlDelay = delay
-        adoptPace(pairs[pair].host)
+        // A host that wants a pause wants no two at once either.
+        pairs[pair].pace.limit = delay > 0 ? 1 : limit
+        adoptPace(pairs[pair].host, at: now)
+        serveHost(pairs[pair].host, at: now)
     }
 
-    private mutating func adoptPace(_ host: Int) {
+    private mutating func adoptPace(_ host: Int, at now: Moment) {
         guard let first = hosts[host].pairs.first else { return }
         var pace = pairs[first].pace
         for pair in hosts[host].pairs.dropFirst() { pace.join(pairs[pair].pace) }
-        hosts[host].adopt(pace)
+        hosts[host].adopt(pace, at: now)
     }
 
-    private mutating func reviewIfDue(_ job: Int, at now: ContinuousClock.Instant) {
+    private mutating func reviewIfDue(_ job: Int, at now: Moment) {
         if jobs[job].isReviewDue(at: now) { review(job, at: now) }
     }
 
-    private mutating func review(_ job: Int, at now: ContinuousClock.Instant) {
+    private mutating func review(_ job: Int, at now: Moment) {
         jobs[job].review(&pairs, at: now)
         for pair in jobs[job].pairs.values where pairs[pair].isIdle && pairs[pair].claim == 0 {
             remove(pair, at: now)
@@ -336,7 +344,7 @@ struct FetchSchedulerState {
 
     /// A job without a page here leaves nothing behind.
     @discardableResult
-    private mutating func forgetIfIdle(_ job: Int, at now: ContinuousClock.Instant) -> Bool {
+    private mutating func forgetIfIdle(_ job: Int, at now: Moment) -> Bool {
         guard jobs[job].isIdle else { return false }
         for pair in jobs[job].pairs.values { remove(pair, at: now) }
         jobIndex[jobs[job].number] = nil
@@ -344,25 +352,31 @@ struct FetchSchedulerState {
         return true
     }
 
-    private mutating func remove(_ pair: Int, at now: ContinuousClock.Instant) {
+    private mutating func remove(_ pair: Int, at now: Moment) {
         let host = pairs[pair].host
         jobs[pairs[pair].job].pairs[host] = nil
         hosts[host].pairs.removeAll { $0 == pair }
         pairs.remove(pair)
-        adoptPace(host)
+        adoptPace(host, at: now)
         serveHost(host, at: now)
     }
 
     /// Comes back to the host when its time has come; forgets it where nobody needs it.
-    private mutating func forgetOrWake(_ host: Int, at now: ContinuousClock.Instant) {
+    mutating func forgetOrWake(_ host: Int, at now: Moment) {
         if hosts[host].isForgettable(at: now) {
             hostIndex[hosts[host].origin] = nil
             return hosts.remove(host)
         }
-        guard !hosts[host].line.isEmpty || hosts[host].pairs.isEmpty, let opensAt = hosts[host].opensAt,
-            opensAt > now, hosts[host].wakeAt.map({ opensAt < $0 }) ?? true
+        let opensAt = hosts[host].opensAt
+        guard !hosts[host].line.isEmpty || hosts[host].pairs.isEmpty, opensAt > now,
+            opensAt != .distantFuture,
+            hosts[host].wakeAt.map({ opensAt < $0 }) ?? true
         else { return }
         hosts[host].wakeAt = opensAt
         wakes.insert(Wake(at: opensAt, target: .host(host)))
+    }
+
+    private mutating func admits(_ host: Int, at now: Moment) -> Bool {
+        hosts[host].admits(at: now) && (hosts[host].share == nil || now < sharing.trustedUntil)
     }
 }

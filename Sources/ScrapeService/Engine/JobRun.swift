@@ -2,24 +2,6 @@ import Foundation
 import HTTPCore
 import Logging
 
-/// What every run of this process shares.
-struct EngineContext: Sendable {
-    var loop: EventLoop
-    var store: any WorkStore
-    var fetcher: any PageFetcher
-    var compiler: any PageCompiler
-    var urls: any URLParsing
-    var fetches: FetchScheduler
-    var robots: RobotsCache
-    var workers: WorkerPool
-    var signals: JobSignals
-    var membership: Membership
-    /// Sent where the job names none.
-    var userAgent: String
-    var metrics: EngineMetrics
-    var logger: Logger
-}
-
 /// One shard of a job being worked on under one lease: acts on what ``JobRunState`` decides, until the job is over, the lease is
 /// lost, or the process stops.
 ///
@@ -45,7 +27,7 @@ actor JobRun {
 
     let context: EngineContext
     let lease: JobLease
-    let seat: JobSeat
+    var seat: JobSeat
     let signal: Signal
     let logger: Logger
     var work: [String: PageWork] = [:]
@@ -54,6 +36,7 @@ actor JobRun {
     var inFlight = 0
     private var published = JobGauges()
     private var publishedAt = ContinuousClock.now
+    private var lookedAtHosts = ContinuousClock.now
     private var nextRetry: ContinuousClock.Instant?
     var firstUnsettled: ContinuousClock.Instant?
     private var stopping = false
@@ -73,9 +56,9 @@ actor JobRun {
     init(_ lease: JobLease, _ context: EngineContext) {
         self.lease = lease
         self.context = context
-        seat = context.fetches.makeSeat(permits: lease.spec.fetch.concurrency, lease.spec.politeness)
         signal = Signal(loop: context.loop)
         state = JobRunState(lease: lease)
+        seat = context.fetches.makeSeat(permits: state.permits, lease.spec.politeness)
         var logger = context.logger
         logger[metadataKey: "job_id"] = "\(lease.job)"
         logger[metadataKey: "shard"] = "\(lease.shard)"
@@ -269,7 +252,13 @@ actor JobRun {
         let batch = unanswered ?? state.takeBatch()
         unanswered = batch
         firstUnsettled = state.settlements.isEmpty ? nil : .now
-        let gauges = gauges
+        var gauges = gauges
+        // Which hosts wait is worth a look over all of them now and then, not with every batch.
+        gauges.hosts = published.hosts
+        if .now - lookedAtHosts >= Self.gaugeInterval {
+            gauges.hosts = context.fetches.waits(of: seat)
+            lookedAtHosts = .now
+        }
         let outcome = try await commit(batch, gauges)
         unanswered = nil
         guard outcome.leaseHeld else {
@@ -287,6 +276,7 @@ actor JobRun {
         }
         let changed = !batch.isEmpty || outcome.ending != nil
         state.settled(batch, outcome)
+        seat.permits = state.permits
         if changed { context.signals.changed(lease.job) }
         return true
     }

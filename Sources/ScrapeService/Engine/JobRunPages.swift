@@ -64,7 +64,7 @@ extension JobRun {
     }
 
     /// 429 and 503 speak for the host (RFC 9110 §10.2.3): the one that answered, after redirects.
-    private func obeyRetryAfter(_ response: FetchResponse) {
+    func obeyRetryAfter(_ response: FetchResponse) {
         guard response.status == 429 || response.status == 503,
             let asked = RetryPolicy.retryAfter(response.retryAfter)
         else { return }

@@ -22,7 +22,9 @@ extension JobRun {
             context.fetches.leave(turn)
         }
         try await waitForTrust()
-        return try await send(request)
+        let response = try await send(request)
+        obeyRetryAfter(response)
+        return response
     }
 
     /// Nil: the page may be fetched. One whose robots.txt cannot be had waits for it as it would wait for its own

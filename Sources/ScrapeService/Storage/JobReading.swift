@@ -4,7 +4,7 @@ import Foundation
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
     s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
-    s.in_flight, s.pages_per_second, s.items_per_second, j.revision + s.version, f.codes, f.counts,
+    s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts,
     w.codes, w.counts
     """
 
@@ -16,7 +16,7 @@ private let jobJoins = """
             sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes,
             sum(s.start_fetched)::bigint as start_fetched, sum(s.in_flight)::bigint as in_flight,
             sum(s.pages_per_second) as pages_per_second, sum(s.items_per_second) as items_per_second,
-            sum(s.version)::bigint as version
+            array_agg(s.hosts::text) filter (where s.hosts is not null) as hosts, sum(s.version)::bigint as version
         from shard s where s.job = j.key) s
     cross join lateral (
         select array_agg(c.code order by c.n desc, c.code) as codes,
@@ -208,7 +208,8 @@ extension JobSnapshot {
         gauges = JobGauges(
             // The gauge is a batch old, and older where a replica died: never more than there is.
             inFlight: min(inFlight, counters.remaining),
-            pagesPerSecond: try row.next(), itemsPerSecond: try row.next())
+            pagesPerSecond: try row.next(), itemsPerSecond: try row.next(),
+            hosts: HostWait.merged(try row.nextOptional() ?? []))
         version = try row.next()
         failures = try Self.counts(&row).map { FailureCount(code: $0, count: $1) }
         warnings = try Self.counts(&row).map { WarningCount(code: $0, count: $1) }

@@ -217,6 +217,12 @@ extension PostgresStore {
             _ = try await query(
                 "delete from idempotency where created_at < clock_timestamp() - make_interval(secs => $1)",
                 [.double(configuration.idempotencyRetention / .seconds(1))])
+            _ = try await query(
+                """
+                delete from host h where not exists (select from host_use u where u.origin = h.origin)
+                    and greatest(h.created_at, h.held_until, h.next_start)
+                        < clock_timestamp() - interval '1 hour'
+                """)
             let marked = try await query(
                 """
                 select key, bucket from job

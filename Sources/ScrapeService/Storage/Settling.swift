@@ -162,7 +162,7 @@ private struct SettleColumns {
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
-                .json(nil),
+                .json(HostWait.stored(gauges.hosts)),
             ])
     }
 }

@@ -49,10 +49,12 @@ final class TestService: Sendable {
         var fetching = FetchConfiguration()
         fetching.egress = EgressPolicy(allowed: [try CIDR("127.0.0.0/8")])
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
+        let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
+        let agreement = HostAgreement(fetches, store: work, loop: workLoop, logger: TestPostgres.logger)
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
-                fetches: FetchScheduler(loop: workLoop), robots: RobotsCache(loop: workLoop, workers: workers),
+                fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(), userAgent: "test",
                 metrics: metrics.engine, logger: TestPostgres.logger))
         responder = WebService.responder(

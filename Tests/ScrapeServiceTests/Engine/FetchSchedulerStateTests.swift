@@ -6,21 +6,21 @@ import Testing
     /// Drives a state with a clock of its own.
     final class Bench {
         var state = FetchSchedulerState()
-        let start = ContinuousClock.now
+        let start = Moment.now
         var elapsed = Duration.zero
         /// Tickets by the name of their page, and the other way round.
         var tickets: [String: FetchSchedulerState.Ticket] = [:]
         var names: [FetchSchedulerState.Ticket: String] = [:]
         var turns: [String: FetchSchedulerState.Turn] = [:]
 
-        var now: ContinuousClock.Instant { start + elapsed }
+        var now: Moment { start + elapsed }
 
         /// True: the page has its turn at once.
         @discardableResult
         func enter(
-            _ name: String, _ seat: JobSeat, _ origin: String = "http://a", crawlDelay: Duration = .zero
+            _ name: String, _ seat: JobSeat, _ origin: String = "http://a", crawlDelay: Duration? = nil
         ) -> Bool {
-            switch state.enter(seat, origin: origin, crawlDelay: crawlDelay, at: now) {
+            switch state.enter(seat, origin: origin, crawlDelay: crawlDelay?.wholeNanoseconds, at: now) {
             case .passes(let turn):
                 turns[name] = turn
                 return true
