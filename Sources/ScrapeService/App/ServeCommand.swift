@@ -19,7 +19,11 @@ package struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
     @Option(help: "Networks that jobs may reach besides the public internet, comma-separated CIDRs.")
     var egressAllow: String?
-    @Option(help: "File with one API key a line; clients send Authorization: Bearer KEY.")
+    @Option(
+        help: """
+            File with one API key a line, or KEY read for one that may only read the jobs of the key above it; \
+            clients send Authorization: Bearer KEY.
+            """)
     var apiKeyFile: String?
     @Option(help: "Longest request body, bytes. [default: 4194304]")
     var maxBodyBytes: Int?
@@ -85,10 +89,10 @@ package struct ServeCommand: AsyncParsableCommand {
                 default: true))
     }
 
-    private func readKeys(_ settings: Settings) throws -> [String] {
+    private func readKeys(_ settings: Settings) throws -> [APIKey] {
         guard let path = settings.text(apiKeyFile, "SCRAPE_API_KEY_FILE") else { return [] }
         do {
-            let keys = try Authenticator.keys(in: String(contentsOfFile: path, encoding: .utf8))
+            let keys = try APIKey.keys(in: String(contentsOfFile: path, encoding: .utf8))
             if keys.isEmpty { throw SettingError(name: "--api-key-file", reason: "\(path) holds no key") }
             return keys
         } catch let error as KeyFileError {
@@ -147,7 +151,7 @@ struct ServeConfiguration {
     var bind: BindAddress
     var database: DatabaseConfiguration
     var egress: EgressPolicy
-    var keys: [String]
+    var keys: [APIKey]
     var limits: ServerLimits
     var userAgent: String
     var logLevel: Logger.Level

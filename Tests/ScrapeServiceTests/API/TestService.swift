@@ -57,7 +57,8 @@ final class TestService: Sendable {
         responder = WebService.responder(
             APIContext(
                 catalog: catalog, urls: urls, compiler: compiler, signals: signals, workers: workers,
-                loop: answerLoop, authenticator: Authenticator(keys: keys), maxBodyBytes: 1 << 20,
+                loop: answerLoop, authenticator: Authenticator(keys: try APIKey.keys(in: keys.joined(separator: "\n"))),
+                maxBodyBytes: 1 << 20,
                 exposition: { await metrics.exposition(pools) }, logger: TestPostgres.logger))
         server = Server(
             loop: answerLoop, logger: TestPostgres.logger, responder: responder, observer: metrics.server,
