@@ -87,7 +87,6 @@ NOT_YET = [
     ("a typed field", "/pages/advert/fields/text", {"css": "p", "type": "number"}, "/pages/advert/fields/text"),
     ("a required field", "/pages/advert/fields/text", {"css": "p", "required": True}, "/pages/advert/fields/text"),
     ("robots.txt", "/politeness", {"robots": True}, "/politeness/robots"),
-    ("webhooks", "/webhook", {"url": "http://127.0.0.1:1/", "events": ["completed"], "secret": "s"}, "/webhook"),
 ]
 
 

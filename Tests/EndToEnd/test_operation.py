@@ -154,7 +154,7 @@ def test_a_read_key_reads_and_changes_nothing(binary, tmp_path, small_site):
         job_id = service.client.submit(small_site.job)
         service.client.finished(job_id)
         reader, stranger = harness.Client(service.port, read), harness.Client(service.port, other)
-        for path in ("", "/results", "/pages", "/word-counts"):
+        for path in ("", "/results", "/pages", "/word-counts", "/deliveries"):
             assert reader.get(f"/v1/jobs/{job_id}{path}").status == 200, path
             assert stranger.get(f"/v1/jobs/{job_id}{path}").status == 404, path
         assert [status["id"] for status in reader.walk("/v1/jobs")] == [job_id]

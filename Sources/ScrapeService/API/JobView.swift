@@ -122,6 +122,7 @@ struct JobView {
         body.object { links in
             for (name, suffix) in [
                 ("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts"),
+                ("deliveries", "/deliveries"),
             ] {
                 links.key(name)
                 links.string(path + suffix)

@@ -44,6 +44,12 @@ package struct ServeCommand: AsyncParsableCommand {
     var maxConnectionsPerAddress: Int?
     @Option(help: "User-Agent of jobs that name none.")
     var userAgent: String?
+    @Option(
+        help: """
+            Pause before a webhook that was not taken is sent again; it grows fourfold with each of the 6 retries. \
+            [default: 2, about half an hour in all]
+            """)
+    var webhookRetrySeconds: Double?
     @Option(help: "trace, debug, info, notice, warning or error. [default: info]")
     var logLevel: String?
     @Option(help: "json, one object a line, or text. [default: json]")
@@ -80,6 +86,9 @@ package struct ServeCommand: AsyncParsableCommand {
             keys: keys,
             limits: try readLimits(settings),
             userAgent: settings.text(userAgent, "SCRAPE_USER_AGENT") ?? "\(Service.name)/\(Service.version)",
+            webhookRetryPause: try settings.seconds(
+                webhookRetrySeconds, "--webhook-retry-seconds", "SCRAPE_WEBHOOK_RETRY_SECONDS",
+                default: WebhookPolicy().firstPause),
             logLevel: try database.level(logLevel, settings),
             logFormat: try settings.choice(
                 logFormat, "--log-format", "SCRAPE_LOG_FORMAT",
@@ -154,6 +163,7 @@ struct ServeConfiguration {
     var keys: [APIKey]
     var limits: ServerLimits
     var userAgent: String
+    var webhookRetryPause: Duration
     var logLevel: Logger.Level
     var logFormat: LogFormat
     var logsAccess: Bool
