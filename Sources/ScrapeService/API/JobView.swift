@@ -169,6 +169,7 @@ struct JobView {
         body.object { links in
             for (name, suffix) in [
                 ("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts"),
+                ("deliveries", "/deliveries"),
             ] {
                 links.key(name)
                 links.string(path + suffix)

@@ -70,6 +70,7 @@ struct Application {
         }
         await parts.listener.start()
         await parts.engine.start()
+        await parts.webhooks.start()
         logger.info("ready for work")
     }
 }
@@ -84,6 +85,7 @@ private struct Parts {
     let listener: WakeListener
     let fetcher: CurlFetcher
     let engine: Engine
+    let webhooks: WebhookDelivery
     let accessLog: AccessLog?
     let server: Server
 
@@ -110,6 +112,7 @@ private struct Parts {
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(),
                 userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
+        webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,
@@ -124,12 +127,29 @@ private struct Parts {
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
     }
 
+    private static func webhooks(
+        _ configuration: ServeConfiguration, _ store: PostgresStore, _ fetcher: CurlFetcher,
+        _ signals: JobSignals, _ metrics: ServiceMetrics, _ loop: EventLoop, _ logger: Logger
+    ) -> WebhookDelivery {
+        var limits = WebhookDelivery.Limits()
+        limits.policy.firstPause = configuration.webhookRetryPause
+        let context = WebhookContext(
+            loop: loop, store: store, fetcher: fetcher, signals: signals, userAgent: configuration.userAgent,
+            metrics: metrics.webhooks, logger: logger,
+            body: { delivery in
+                let job = try await store.snapshot(of: delivery.job, owner: nil)
+                return job.map { WebhookView(delivery: delivery, job: $0).bytes }
+            })
+        return WebhookDelivery(context, limits: limits)
+    }
+
     /// Leases go back at once, beside the answers that are under way: a client that waits for its job here must not
     /// keep the job from the other replicas.
     func stop() async {
         async let answered: Void = server.shutdown()
         await listener.stop()
         await engine.stop()
+        await webhooks.stop()
         await answered
         accessLog?.stop()
         await fetcher.stop()

@@ -19,7 +19,11 @@ package struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
     @Option(help: "Networks that jobs may reach besides the public internet, comma-separated CIDRs.")
     var egressAllow: String?
-    @Option(help: "File with one API key a line; clients send Authorization: Bearer KEY.")
+    @Option(
+        help: """
+            File with one API key a line, or KEY read for one that may only read the jobs of the key above it; \
+            clients send Authorization: Bearer KEY.
+            """)
     var apiKeyFile: String?
     @Option(help: "Longest request body, bytes. [default: 4194304]")
     var maxBodyBytes: Int?
@@ -40,6 +44,12 @@ package struct ServeCommand: AsyncParsableCommand {
     var maxConnectionsPerAddress: Int?
     @Option(help: "User-Agent of jobs that name none.")
     var userAgent: String?
+    @Option(
+        help: """
+            Pause before a webhook that was not taken is sent again; it grows fourfold with each of the 6 retries. \
+            [default: 2, about half an hour in all]
+            """)
+    var webhookRetrySeconds: Double?
     @Option(help: "trace, debug, info, notice, warning or error. [default: info]")
     var logLevel: String?
     @Option(help: "json, one object a line, or text. [default: json]")
@@ -76,6 +86,9 @@ package struct ServeCommand: AsyncParsableCommand {
             keys: keys,
             limits: try readLimits(settings),
             userAgent: settings.text(userAgent, "SCRAPE_USER_AGENT") ?? "\(Service.name)/\(Service.version)",
+            webhookRetryPause: try settings.seconds(
+                webhookRetrySeconds, "--webhook-retry-seconds", "SCRAPE_WEBHOOK_RETRY_SECONDS",
+                default: WebhookPolicy().firstPause),
             logLevel: try database.level(logLevel, settings),
             logFormat: try settings.choice(
                 logFormat, "--log-format", "SCRAPE_LOG_FORMAT",
@@ -85,10 +98,10 @@ package struct ServeCommand: AsyncParsableCommand {
                 default: true))
     }
 
-    private func readKeys(_ settings: Settings) throws -> [String] {
+    private func readKeys(_ settings: Settings) throws -> [APIKey] {
         guard let path = settings.text(apiKeyFile, "SCRAPE_API_KEY_FILE") else { return [] }
         do {
-            let keys = try Authenticator.keys(in: String(contentsOfFile: path, encoding: .utf8))
+            let keys = try APIKey.keys(in: String(contentsOfFile: path, encoding: .utf8))
             if keys.isEmpty { throw SettingError(name: "--api-key-file", reason: "\(path) holds no key") }
             return keys
         } catch let error as KeyFileError {
@@ -147,9 +160,10 @@ struct ServeConfiguration {
     var bind: BindAddress
     var database: DatabaseConfiguration
     var egress: EgressPolicy
-    var keys: [String]
+    var keys: [APIKey]
     var limits: ServerLimits
     var userAgent: String
+    var webhookRetryPause: Duration
     var logLevel: Logger.Level
     var logFormat: LogFormat
     var logsAccess: Bool

@@ -60,6 +60,13 @@ struct JobFilter: Sendable {
     var createdAfter: Date?
 }
 
+/// Which rows of the ledger.
+struct LedgerFilter: Sendable {
+    var status: PageStatus?
+    /// A ``FailureCode`` or ``SkipReason``: failed and skipped pages have one.
+    var code: String?
+}
+
 /// Where a list of jobs goes on: newest first, by creation then id.
 struct JobListPosition: Hashable, Sendable {
     var id: JobID
@@ -90,7 +97,7 @@ enum ActionAnswer: Sendable {
 
 /// What the API asks of the store. `owner` nil sees every job.
 /// Throws ``StoreError`` only.
-protocol JobCatalog: Sendable {
+protocol JobCatalog: DeliveryLog {
     /// Job, start pages and idempotency key commit together: once this returns, a power cut loses nothing.
     func accept(_ job: NewJob) async throws -> Acceptance
     func snapshot(of id: JobID, owner: String?) async throws -> JobSnapshot?
@@ -101,9 +108,8 @@ protocol JobCatalog: Sendable {
     /// In commit order; ownership is checked by `snapshot` or `spec` before.
     func items(of id: JobID, after: Position, limit: Int) async throws -> Slice<Item>
     /// The ledger, in order of discovery; a page still in the frontier is `queued`.
-    func pages(of id: JobID, status: PageStatus?, after: Position, limit: Int) async throws -> Slice<
-        LedgerEntry
-    >
+    func pages(of id: JobID, _ filter: LedgerFilter, after: Position, limit: Int) async throws
+        -> Slice<LedgerEntry>
     func act(_ action: JobAction, on id: JobID, owner: String?) async throws -> ActionAnswer
     func delete(_ id: JobID, owner: String?) async throws -> Deletion
     /// Throws unless the database answers and is migrated.

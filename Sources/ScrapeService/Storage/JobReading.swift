@@ -95,19 +95,19 @@ extension PostgresStore {
         }
     }
 
-    /// Without a status, or for queued pages, in order of discovery; settled ones of one status in the order
-    /// of their settling. Either way nothing appears behind a position, so a walk misses nothing while the
+    /// Without a status, or for queued pages, in order of discovery; settled ones of one status or code in the
+    /// order of their settling. Either way nothing appears behind a position, so a walk misses nothing while the
     /// job runs.
     func pages(
-        of id: JobID, status: PageStatus?, after: Position, limit: Int
+        of id: JobID, _ filter: LedgerFilter, after: Position, limit: Int
     ) async throws -> Slice<LedgerEntry> {
-        let sql = LedgerQuery.text(for: status)
+        let sql = LedgerQuery.text(for: filter)
         return try await walk(id, after: after, limit: limit) { job, shard, last, count in
             let result = try await self.query(
                 sql,
                 [
                     .date(job.bucket.days), .int(job.key), .smallInt(shard), .int(last), .int(count),
-                    .text(status?.rawValue),
+                    .text(filter.status?.rawValue), .text(filter.code),
                 ])
             return try Self.read { try result.rows.map { try LedgerQuery.entry($0) } }
         }

@@ -95,7 +95,6 @@ private func pointers(_ text: String) -> [String] {
             ["/limits/max_pages", "/limits/max_file_bytes"]
         ),
         (job(more: #","politeness":{"robots":"yes"}"#), ["/politeness/robots"]),
-        (job(more: #","webhook":{"url":"http://h/"}"#), ["/webhook"]),
         (job(more: #","on_failure":"explode"}"#.replacing("}", with: "")), ["/on_failure"]),
         ("[]", [""]), ("3", [""]), ("{}", ["/pages", "/start"]),
         (#"{"start":"http://h/","pages":[]}"#, ["/pages"]),
