@@ -86,8 +86,10 @@ private struct Parts {
     let engine: Engine
     let accessLog: AccessLog?
     let server: Server
+    let logger: Logger
 
     init(_ configuration: ServeConfiguration, _ storage: StorageConfiguration, _ logger: Logger) throws {
+        self.logger = logger
         answerLoop = try EventLoop(name: "answer")
         workLoop = try EventLoop(name: "work")
         workers = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
@@ -121,16 +123,27 @@ private struct Parts {
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
     }
 
+    /// For the database to take what is fetched and the leases. One that is away is known to be, and costs a second
+    /// or two; one that hangs costs this, and its leases expire.
+    private static let storeDrainTimeout = Duration.seconds(10)
+
     /// In order: no new requests, no new fetches, what is fetched is settled, leases go back.
     func stop() async {
         await server.shutdown()
         accessLog?.stop()
+        let abandoning = Task { [workLoop, workStore, readStore, logger] in
+            try await workLoop.sleep(for: Self.storeDrainTimeout)
+            logger.warning("the database does not answer: leases are left to expire")
+            await workStore.abandon()
+            await readStore.abandon()
+        }
         await listener.stop()
         await engine.stop()
         await fetcher.stop()
         workers.stop()
         await readStore.close()
         await workStore.close()
+        abandoning.cancel()
         workLoop.stop()
         answerLoop.stop()
     }
