@@ -39,6 +39,8 @@ struct JobView {
             body.date(job.startedAt)
             body.key("finished_at")
             body.date(job.finishedAt)
+            body.key("expires_at")
+            body.date(job.expiresAt)
             writeProgress(&body)
             writeRates(&body)
             writeFailures(&body)

@@ -8,6 +8,8 @@ import UnixSignals
 struct Application {
     /// Pause between two looks for a database that is not there yet.
     private static let databaseInterval = Duration.seconds(1)
+    /// How often it is asked whether a newer service has migrated the database: this one must not work on it then.
+    private static let schemaInterval = Duration.seconds(5)
 
     private let configuration: ServeConfiguration
     private let logger: Logger
@@ -21,7 +23,8 @@ struct Application {
         Descriptors.raiseLimit()
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let database = Database(configuration.database, logger: logger)
-        let storage = try await database.open()
+        var storage = try await database.open()
+        storage.retainDays = configuration.retainDays
         let parts = try Parts(configuration, storage, logger)
         do {
             let port = try await parts.server.start(
@@ -71,6 +74,23 @@ struct Application {
         await parts.listener.start()
         await parts.engine.start()
         logger.info("ready for work")
+        try await watchSchema(parts)
+        await parts.engine.stop()
+    }
+
+    /// Returns once the database has another schema than this service's.
+    private func watchSchema(_ parts: Parts) async throws {
+        while true {
+            try await parts.workLoop.sleep(for: Self.schemaInterval)
+            do {
+                try await parts.workStore.checkReady()
+            } catch StoreError.foreignSchema(let cause) {
+                logger.critical("no more work here: the schema has changed", metadata: ["cause": "\(cause)"])
+                return
+            } catch {
+                logger.debug("the schema could not be looked at", metadata: ["cause": "\(error)"])
+            }
+        }
     }
 }
 

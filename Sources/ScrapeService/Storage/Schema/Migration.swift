@@ -23,6 +23,7 @@ struct Migration: Sendable {
         Migration(version: 2, name: "frontier functions", sql: frontierFunctions),
         Migration(version: 3, name: "lease functions", sql: leaseFunctions),
         Migration(version: 4, name: "views", sql: views),
+        Migration(version: 8, name: "retention functions", sql: retentionFunctions),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0
