@@ -120,7 +120,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            exclude: ["Extraction/oracle", "Words/Fixtures"],
+            exclude: ["Extraction/oracle", "Robots/robots.cases", "Words/Fixtures"],
             swiftSettings: strict),
         .executableTarget(
             name: "WordBenchmark", dependencies: ["ScrapeService"], path: "Benchmarks/words",

@@ -18,9 +18,10 @@ static inline CURLcode scrape_easy_set_list(CURL *easy, CURLoption option, struc
 static inline CURLcode scrape_easy_set_pointer(CURL *easy, CURLoption option, const void *value) {
     return curl_easy_setopt(easy, option, value);
 }
-// One context for the three callbacks of a transfer.
+// One context for the four callbacks of a transfer.
 static inline void scrape_easy_set_callbacks(
-    CURL *easy, void *context, curl_write_callback body, curl_write_callback header, curl_opensocket_callback dial
+    CURL *easy, void *context, curl_write_callback body, curl_write_callback header, curl_opensocket_callback dial,
+    curl_resolver_start_callback resolve
 ) {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, context);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
@@ -29,6 +30,11 @@ static inline void scrape_easy_set_callbacks(
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, dial);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, context);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, resolve);
+}
+static inline CURLSHcode scrape_share_names(CURLSH *share) {
+    return curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
 }
 // Zero or null where libcurl does not know.
 static inline long scrape_easy_long(CURL *easy, CURLINFO info) {
@@ -41,11 +47,6 @@ static inline curl_off_t scrape_easy_offset(CURL *easy, CURLINFO info) {
     curl_easy_getinfo(easy, info, &value);
     return value;
 }
-static inline const char *scrape_easy_string(CURL *easy, CURLINFO info) {
-    const char *value = NULL;
-    curl_easy_getinfo(easy, info, &value);
-    return value;
-}
 static inline void *scrape_easy_private(CURL *easy) {
     void *value = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &value);
@@ -53,10 +54,6 @@ static inline void *scrape_easy_private(CURL *easy) {
 }
 static inline CURLMcode scrape_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
-}
-// Macros that Swift does not see.
-static inline const curl_version_info_data *scrape_version(void) {
-    return curl_version_info(CURLVERSION_NOW);
 }
 // One context for both callbacks.
 static inline void scrape_multi_set_callbacks(

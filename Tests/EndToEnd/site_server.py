@@ -79,6 +79,9 @@ class BrokenAnswers(socketserver.StreamRequestHandler):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20000\r\n\r\n<html><body>")
                 self.server.log(200, path)
                 return
+            if path == "/robots.txt":
+                self.wfile.write(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")
+                continue
             self._flaky(path)
 
     def _flaky(self, path):

@@ -10,7 +10,8 @@ RETAIN_DAYS = 30
 EXPIRED_SECONDS = 20
 UNKNOWN = "0190a0a0-0000-7000-8000-000000000000"
 ROUTES = [("GET", ""), ("GET", "?wait=1"), ("GET", "/results"), ("GET", "/results?format=csv"), ("GET", "/pages"),
-          ("GET", "/word-counts"), ("POST", "/cancel"), ("DELETE", "")]
+          ("GET", "/word-counts"), ("POST", "/cancel"), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/retry-failed"),
+          ("DELETE", "")]
 
 
 @pytest.fixture

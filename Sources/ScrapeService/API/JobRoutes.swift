@@ -20,7 +20,9 @@ struct JobRoutes: Sendable {
         router.on(.get, "/v1/jobs", list)
         router.on(.get, "/v1/jobs/{id}", status)
         router.on(.delete, "/v1/jobs/{id}", delete)
-        router.on(.post, "/v1/jobs/{id}/cancel", cancel)
+        for action in JobAction.allCases {
+            router.on(.post, "/v1/jobs/{id}/\(action.rawValue)") { try await act(action, $0) }
+        }
     }
 
     // MARK: POST /v1/jobs
@@ -150,12 +152,12 @@ struct JobRoutes: Sendable {
         return full.notModified
     }
 
-    // MARK: POST cancel, DELETE
+    // MARK: POST cancel, pause, resume, retry-failed; DELETE
 
-    @Sendable func cancel(_ request: Request) async throws -> Response {
+    private func act(_ action: JobAction, _ request: Request) async throws -> Response {
         let owner = try context.authenticator.owner(of: request)
         let id = try context.jobID(of: request)
-        switch try await context.catalog.cancel(id, owner: owner) {
+        switch try await context.catalog.act(action, on: id, owner: owner) {
         case .accepted(let job):
             context.signals.workArrived()
             context.signals.changed(id)
@@ -163,8 +165,24 @@ struct JobRoutes: Sendable {
         case .notFound:
             throw Problem.jobNotFound
         case .forbidden(let job):
-            throw Problem(
-                .conflict, "job_is_over", "The job is \(job.state.rawValue) already; it cannot be cancelled.")
+            throw Self.wrongState(action, job)
+        }
+    }
+
+    private static func wrongState(_ action: JobAction, _ job: JobSnapshot) -> Problem {
+        let state = job.state.rawValue
+        switch action {
+        case .cancel:
+            return Problem(.conflict, "job_is_over", "The job is \(state) already; it cannot be cancelled.")
+        case .pause:
+            let code = job.state.isTerminal ? "job_is_over" : "job_is_ending"
+            return Problem(.conflict, code, "The job is \(state) and cannot be paused.")
+        case .resume:
+            return Problem(.conflict, "job_not_paused", "The job is \(state); only a paused one is resumed.")
+        case .retryFailed:
+            return Problem(
+                .conflict, "job_not_terminal",
+                "The job is \(state): its failed pages can be tried again once it is over.")
         }
     }
 

@@ -44,8 +44,7 @@ struct JobView {
             writeProgress(&body)
             writeRates(&body)
             writeFailures(&body)
-            body.key("warnings")
-            body.array { _ in }
+            writeWarnings(&body)
             writeLinks(&body)
         }
     }
@@ -115,6 +114,31 @@ struct JobView {
                     entry.int(failure.count)
                 }
             }
+        }
+    }
+
+    private func writeWarnings(_ body: inout JSONWriter) {
+        body.key("warnings")
+        body.array { list in
+            for warning in job.warnings {
+                list.object { entry in
+                    entry.key("code")
+                    entry.string(warning.code)
+                    entry.key("count")
+                    entry.int(warning.count)
+                    entry.key("detail")
+                    entry.string(Self.sentence(for: warning))
+                }
+            }
+        }
+    }
+
+    private static func sentence(for warning: JobSnapshot.WarningCount) -> String {
+        let pages = warning.count == 1 ? "1 page was" : "\(warning.count) pages were"
+        return switch warning.code {
+        case SkipReason.robots.rawValue:
+            "\(pages) not fetched: robots.txt forbids it or could not be had (politeness.robots)"
+        default: "\(pages) concerned"
         }
     }
 

@@ -57,7 +57,7 @@ extension JobReader {
     func readPoliteness(_ value: JSONValue, _ findings: Findings) -> Politeness {
         var politeness = Politeness()
         guard var object = ObjectReader(value, at: "/politeness", findings) else { return politeness }
-        object.unsupported("robots", "robots.txt is", unless: .bool(false))
+        politeness.robots = object.bool("robots") ?? politeness.robots
         object.unsupported("per_host_requests_per_second", "a rate per host is")
         let range = FetchPolicy.concurrencyRange
         politeness.perHostConcurrency =

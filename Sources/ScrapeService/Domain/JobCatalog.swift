@@ -79,11 +79,22 @@ enum Deletion: Sendable {
     case deleted, notFound, notTerminal
 }
 
-enum Cancellation: Sendable {
-    /// Cancelling now, or already: repeating it is harmless.
+/// What a client may ask of a job.
+enum JobAction: String, Sendable, CaseIterable {
+    /// Ends it; what was never fetched is skipped.
+    case cancel
+    /// Stops fetching until it is resumed, also over restarts.
+    case pause
+    case resume
+    /// Fetches the pages of a job that is over and failed, once more.
+    case retryFailed = "retry-failed"
+}
+
+enum ActionAnswer: Sendable {
+    /// Done, or done before: repeating it is harmless.
     case accepted(JobSnapshot)
     case notFound
-    /// Over already, otherwise than by cancelling.
+    /// Not in the state the job is in.
     case forbidden(JobSnapshot)
 }
 
@@ -103,7 +114,7 @@ protocol JobCatalog: Sendable {
     func pages(of id: JobID, status: PageStatus?, after: Position, limit: Int) async throws -> Slice<
         LedgerEntry
     >
-    func cancel(_ id: JobID, owner: String?) async throws -> Cancellation
+    func act(_ action: JobAction, on id: JobID, owner: String?) async throws -> ActionAnswer
     func delete(_ id: JobID, owner: String?) async throws -> Deletion
     /// For a job that is not found: what is left of it, if it was kept for its time. Nil: there never was one, or it
     /// was deleted.

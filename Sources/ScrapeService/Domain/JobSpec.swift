@@ -88,8 +88,21 @@ struct HeaderField: Hashable, Sendable, Codable {
 }
 
 struct Politeness: Hashable, Sendable, Codable {
+    /// Obeys robots.txt (RFC 9309).
+    var robots = true
     /// Fetches in flight to one origin, over all jobs of this process.
     var perHostConcurrency = 8
+}
+
+extension Politeness {
+    /// What a job that was stored by an earlier version does not say has its default.
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        robots = try stored.decodeIfPresent(Bool.self, forKey: .robots) ?? robots
+        perHostConcurrency =
+            try stored.decodeIfPresent(Int.self, forKey: .perHostConcurrency) ?? perHostConcurrency
+    }
 }
 
 /// Where a job ends at the latest. Nil: no such limit.

@@ -29,13 +29,10 @@ enum Outcome: String, Sendable {
     case ok, partial, empty
 }
 
-/// How a job ends: decided by the engine, written by the store.
+/// Why a job ends: decided by the engine. State and outcome follow from the rows when it is written.
 struct JobEnd: Hashable, Sendable {
-    var state: JobState
+    /// `finished`: every page is settled. Else what the pages never fetched are skipped with.
     var reason: StopReason
-    var outcome: Outcome?
-    /// What the pages still in the frontier are skipped with; nil: the frontier must be empty.
-    var skipRest: SkipReason?
     /// For the log and the operator; never shown to clients.
     var error: String?
 }
@@ -80,10 +77,17 @@ struct JobSnapshot: Sendable {
     var gauges: JobGauges
     /// Most frequent first.
     var failures: [FailureCount]
+    /// What a person should know of a job that goes on all the same; most frequent first.
+    var warnings: [WarningCount]
     /// Grows with every change of the job: the status's entity tag.
     var version: Int64
 
     struct FailureCount: Hashable, Sendable {
+        var code: String
+        var count: Int
+    }
+
+    struct WarningCount: Hashable, Sendable {
         var code: String
         var count: Int
     }

@@ -33,6 +33,8 @@ struct FetchFailure: Error, Sendable {
     /// For the ledger: names no address.
     var detail: String
     var seconds: Double
+    /// The time ran out before a connection stood: the host is dead, not slow.
+    var timedOutConnecting = false
 }
 
 /// Fetches pages; as many at once as the caller asks. Cancelling the task ends the transfer.

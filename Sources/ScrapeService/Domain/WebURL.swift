@@ -8,13 +8,27 @@ struct WebURL: Hashable, Sendable, Codable {
 
     /// Scheme, host and port, without credentials: what connections and politeness are counted by.
     var origin: String {
+        guard let authority else { return text }
+        let scheme = text[..<authority.lowerBound]
+        guard let at = text.utf8[authority].lastIndex(of: UInt8(ascii: "@")) else {
+            return String(text[..<authority.upperBound])
+        }
+        return String(scheme) + text[text.utf8.index(after: at)..<authority.upperBound]
+    }
+
+    /// Path and query, as a request line has them.
+    var target: String {
+        let target = authority.map { text[$0.upperBound...] } ?? ""
+        return target.hasPrefix("/") ? String(target) : "/" + target
+    }
+
+    private var authority: Range<String.Index>? {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
             let start = text.utf8.index(colon, offsetBy: 3, limitedBy: text.utf8.endIndex)
-        else { return text }
+        else { return nil }
         let rest = text.utf8[start...]
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? text.utf8.endIndex
-        guard let at = rest[..<end].lastIndex(of: UInt8(ascii: "@")) else { return String(text[..<end]) }
-        return String(text[..<start]) + text[text.utf8.index(after: at)..<end]
+        return start..<end
     }
 }
 

@@ -15,6 +15,9 @@ actor Engine {
         var heartbeatRetry = Duration.seconds(1)
         /// How often the store is asked for work that no signal told of.
         var pollInterval = Duration.seconds(1)
+        /// Between two claims, for each run this process has, where there are other replicas.
+        var courtesy = Duration.milliseconds(10)
+        var maxCourtesy = Duration.milliseconds(100)
     }
 
     private let context: EngineContext
@@ -24,13 +27,11 @@ actor Engine {
     private var runs: [Int64: Running] = [:]
     private var nextRun: Int64 = 0
     private var loops: [Task<Void, Never>] = []
-    private var leaseIsTrustedUntil = ContinuousClock.now
     private var stopping = false
 
     private struct Running {
         var run: JobRun
-        /// The store's number of the job.
-        var key: Int64
+        var shard: ShardReference
         var task: Task<Void, Never>
     }
 
@@ -83,9 +84,10 @@ actor Engine {
     private func beat() async -> Bool {
         let sent = ContinuousClock.now
         do {
-            if try await context.store.heartbeat(replica, ttl: limits.leaseTTL) {
-                let first = leaseIsTrustedUntil < sent
-                leaseIsTrustedUntil = sent + limits.leaseTTL - limits.leaseMargin
+            if let living = try await context.store.heartbeat(replica, ttl: limits.leaseTTL) {
+                let first = context.membership.trustedUntil < sent
+                context.membership.confirmed(
+                    until: sent + limits.leaseTTL - limits.leaseMargin, living: living)
                 if first { wake.notify() }
                 return true
             }
@@ -93,7 +95,7 @@ actor Engine {
             await abandonAll()
         } catch {
             context.logger.warning("no heartbeat", metadata: ["cause": "\(error)"])
-            if ContinuousClock.now > leaseIsTrustedUntil { await abandonAll() }
+            if !context.membership.isTrusted { await abandonAll() }
         }
         return false
     }
@@ -108,8 +110,9 @@ actor Engine {
 
     private func claims() async {
         while !stopping {
-            let claimed = await claimOne()
-            if !claimed {
+            if await claimOne() {
+                try? await context.loop.sleep(for: courtesy)
+            } else if await !sweepOne() {
                 // Jitter keeps replicas that started together from asking together.
                 await wake.wait(atMost: limits.pollInterval * .random(in: 0.75...1.25))
                 for job in runs.values { await job.run.look() }
@@ -117,13 +120,29 @@ actor Engine {
         }
     }
 
+    /// Who works already lets idle replicas claim first.
+    private var courtesy: Duration {
+        context.membership.living > 1 ? min(limits.maxCourtesy, limits.courtesy * runs.count) : .zero
+    }
+
+    /// False: there is nothing to sweep.
+    private func sweepOne() async -> Bool {
+        guard !stopping else { return false }
+        do {
+            return try await context.store.sweep()
+        } catch {
+            context.logger.warning("no sweep", metadata: ["cause": "\(error)"])
+            return false
+        }
+    }
+
     private func claimOne() async -> Bool {
-        guard !stopping, runs.count < limits.maxRunningJobs, ContinuousClock.now < leaseIsTrustedUntil else {
+        guard !stopping, runs.count < limits.maxRunningJobs, context.membership.isTrusted else {
             return false
         }
         do {
             let claimant = replica
-            let held = runs.values.map(\.key)
+            let held = runs.values.map(\.shard)
             guard let lease = try await context.store.claim(for: claimant, holding: held) else {
                 return false
             }
@@ -151,7 +170,8 @@ actor Engine {
             await run.run()
             await self.ended(number)
         }
-        runs[number] = Running(run: run, key: lease.key, task: task)
+        runs[number] = Running(
+            run: run, shard: ShardReference(key: lease.key, shard: lease.shard), task: task)
     }
 
     private func ended(_ number: Int64) {

@@ -10,15 +10,17 @@ struct EngineContext: Sendable {
     var compiler: any PageCompiler
     var urls: any URLParsing
     var hosts: HostLimiter
+    var robots: RobotsCache
     var workers: WorkerPool
     var signals: JobSignals
+    var membership: Membership
     /// Sent where the job names none.
     var userAgent: String
     var metrics: EngineMetrics
     var logger: Logger
 }
 
-/// One job being worked on under one lease: acts on what ``JobRunState`` decides, until the job is over, the lease is
+/// One shard of a job being worked on under one lease: acts on what ``JobRunState`` decides, until the job is over, the lease is
 /// lost, or the process stops.
 ///
 /// One task reads the frontier and settles batches; each page is a child task of it. Memory holds a bounded window of
@@ -32,6 +34,14 @@ actor JobRun {
     private static let pollInterval = Duration.seconds(1)
     /// Pause before the store is tried again after it failed.
     private static let storeBackoff = Duration.milliseconds(500)
+    /// A due retry that found no room is looked for again this much later at the earliest.
+    private static let minRetryDelay = Duration.milliseconds(50)
+    /// How often a run whose `max_pages` others hold asks whether they gave some back.
+    private static let quotaInterval = Duration.milliseconds(250)
+    /// How often a run asks itself whether other replicas should take a part of its work.
+    private static let splitInterval = Duration.seconds(1)
+    /// A job that ends moves what was never fetched to the ledger first, but is not kept from ending for longer.
+    private static let maxSweep = Duration.seconds(2)
 
     let context: EngineContext
     let lease: JobLease
@@ -53,6 +63,8 @@ actor JobRun {
     var running = 0
     /// A batch the store has not answered for: sent again as it is, for it may be there already.
     private var unanswered: [PageSettlement]?
+    private var reservedAt = ContinuousClock.now
+    private var askedToSplit = ContinuousClock.now
     /// The lease is still ours when the run ends, and the job is not over.
     private var mustRelease = false
 
@@ -140,7 +152,7 @@ actor JobRun {
     /// False: the run is over.
     private func step(in group: inout DiscardingTaskGroup) async -> Bool {
         if aborted { return false }
-        if stopping { return await drain(&group) }
+        if stopping || state.isPaused { return await drain(&group) }
         // From here on no request leaves.
         if state.end != nil { group.cancelAll() }
         if let nextRetry, nextRetry <= .now {
@@ -149,14 +161,21 @@ actor JobRun {
         }
         do {
             if unanswered != nil { return try await settle() }
+            if try await !split() { return false }
             switch state.next(linger: lingers) {
-            case .readFrontier(let limit):
-                let pages = try await context.store.frontier(lease, after: state.cursor, limit: limit)
-                start(state.frontierRead(pages, limit: limit), in: &group)
+            case .readFrontier(let limit, let origins):
+                let slice = try await context.store.frontier(
+                    lease, after: state.window.cursor, limit: limit, passingOver: origins)
+                start(state.frontierRead(slice), in: &group)
+            case .readOrigin(let origin, let cursor, let limit):
+                let slice = try await context.store.frontier(lease, of: origin, after: cursor, limit: limit)
+                start(state.originRead(origin, slice), in: &group)
             case .readRetries(let limit):
                 let window = try await context.store.retries(lease, limit: limit)
-                if let nextIn = window.nextIn { retryIsDue(in: nextIn) }
+                if let nextIn = window.nextIn { retryIsDue(in: max(nextIn, Self.minRetryDelay)) }
                 start(state.retriesRead(window), in: &group)
+            case .reserve(let more):
+                return try await reserve(more)
             case .settle:
                 return try await settle()
             case .finish(let end):
@@ -173,6 +192,35 @@ actor JobRun {
     private var lingers: Bool {
         guard let firstUnsettled else { return false }
         return ContinuousClock.now - firstUnsettled < Self.linger
+    }
+
+    /// Gives a part of the frontier to another replica where one has time. False: the lease is lost.
+    private func split() async throws -> Bool {
+        let now = ContinuousClock.now
+        guard now - askedToSplit >= Self.splitInterval else { return true }
+        askedToSplit = now
+        guard let (cursor, quota) = state.split(replicas: context.membership.living) else { return true }
+        guard let moved = try await context.store.split(lease, after: cursor, quota: quota) else {
+            return leaseWasLost()
+        }
+        state.splitDone(moved)
+        if moved > 0 { logger.info("pages offered to other replicas", metadata: ["pages": "\(moved)"]) }
+        return true
+    }
+
+    /// False: the lease is lost.
+    private func reserve(_ more: Int) async throws -> Bool {
+        guard let maxPages = lease.spec.limits.maxPages,
+            let reservation = try await context.store.reserve(lease, more: more, of: maxPages)
+        else { return leaseWasLost() }
+        reservedAt = .now
+        state.reserved(reservation)
+        return true
+    }
+
+    private func leaseWasLost() -> Bool {
+        logger.notice("lease lost: another process works on this shard")
+        return false
     }
 
     private func start(_ pages: [QueuedPage], in group: inout DiscardingTaskGroup) {
@@ -194,7 +242,12 @@ actor JobRun {
         if mustPublish || now - publishedAt >= interval {
             return try await settle()
         }
+        if state.waitsForQuota, now - reservedAt >= Self.quotaInterval {
+            state.mayReserveAgain()
+            return true
+        }
         var until = publishedAt + interval
+        if state.waitsForQuota { until = min(until, reservedAt + Self.quotaInterval) }
         if let nextRetry { until = min(until, nextRetry) }
         if let firstUnsettled { until = min(until, firstUnsettled + Self.linger) }
         await signal.wait(atMost: max(.milliseconds(1), until - now))
@@ -218,8 +271,7 @@ actor JobRun {
         let outcome = try await commit(batch, gauges)
         unanswered = nil
         guard outcome.leaseHeld else {
-            logger.notice("lease lost: another process works on this shard")
-            return false
+            return leaseWasLost()
         }
         publishedAt = .now
         published = gauges
@@ -231,7 +283,7 @@ actor JobRun {
         for settlement in batch {
             if case .retry(_, let after) = settlement.result { retryIsDue(in: after) }
         }
-        let changed = !batch.isEmpty || outcome.state == .cancelling
+        let changed = !batch.isEmpty || outcome.ending != nil
         state.settled(batch, outcome)
         if changed { context.signals.changed(lease.job) }
         return true
@@ -262,16 +314,30 @@ actor JobRun {
         group.cancelAll()
         await pagesEnded()
         if aborted || !state.settlements.isEmpty { return true }
-        let end = state.judged(end)
         if let error = end.error { logger.error("job failed", metadata: ["cause": "\(error)"]) }
-        let done = try await context.store.finish(lease, end)
-        context.signals.changed(lease.job)
-        if done {
-            context.metrics.jobEnded(end.reason)
-        } else {
-            logger.notice("the job could not be ended here")
+        if end.reason != .finished {
+            // Decided before anything is skipped: whoever takes over after a crash ends the job for this reason.
+            guard try await context.store.decide(lease, end) else { return leaseWasLost() }
+            let start = ContinuousClock.now
+            while ContinuousClock.now - start < Self.maxSweep {
+                guard let more = try await context.store.skipRest(lease, end.reason) else {
+                    return leaseWasLost()
+                }
+                if !more { break }
+            }
+        }
+        switch try await context.store.close(lease) {
+        case .ended(let reason):
+            context.metrics.jobEnded(reason)
+        case .closed:
+            logger.info("this shard is done, others go on")
+        case .lost:
+            return leaseWasLost()
+        case .open:
+            logger.notice("the shard could not be ended here")
             mustRelease = true
         }
+        context.signals.changed(lease.job)
         return false
     }
 

@@ -3,6 +3,8 @@ import Logging
 
 /// One page of a run: fetched, read, judged.
 extension JobRun {
+    private static let trustPause = Duration.milliseconds(100)
+
     func process(_ page: QueuedPage) async {
         defer { running -= 1 }
         do {
@@ -24,41 +26,56 @@ extension JobRun {
             return PageSettlement(page: page, result: .failed(.internalError), detail: "no such page kind")
         }
         do {
-            let (response, result) = try await fetchAndRead(page, work)
+            let robots = try await robotsVerdict(on: page)
+            if let refused = settlement(of: page, under: robots) { return refused }
+            let (response, result) = try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
             return settlement(of: page, response, result)
         } catch let failure as FetchFailure {
-            var settlement = PageSettlement(page: page, result: failed(page, failure.code))
-            settlement.seconds = failure.seconds
-            settlement.detail = failure.detail
-            return settlement
+            return settlement(of: page, failure)
         }
+    }
+
+    func settlement(of page: QueuedPage, _ failure: FetchFailure) -> PageSettlement {
+        var settlement = PageSettlement(page: page, result: failed(page, failure.code))
+        settlement.seconds = failure.seconds
+        settlement.detail = failure.detail
+        return settlement
     }
 
     /// Holds one of the job's permits until the body is read, and meanwhile a place at the host until it has arrived.
     /// In this order: who waits for a permit of its own takes no place from other jobs.
     private func fetchAndRead(
-        _ page: QueuedPage, _ work: PageWork
+        _ page: QueuedPage, _ work: PageWork, crawlDelay: Duration?
     ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
         let origin = page.url.origin
         try await permits.acquire()
         defer { permits.release() }
-        try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
+        let perHost = lease.spec.politeness.perHostConcurrency
+        try await context.hosts.acquire(origin, limit: crawlDelay == nil ? perHost : 1)
+        // The next one starts so long after this one, and not before this one is done.
+        if let crawlDelay { context.hosts.hold(origin, for: crawlDelay) }
+        try await waitForTrust()
         inFlight += 1
         defer { inFlight -= 1 }
         let response: FetchResponse
         do {
             defer { context.hosts.release(origin) }
-            response = try await fetch(page)
+            response = try await send(request(for: page))
         }
         guard (200...299).contains(response.status) else { return (response, nil) }
         return (response, await context.workers.run { Result { try work.read(response) } })
     }
 
-    private func fetch(_ page: QueuedPage) async throws -> FetchResponse {
+    /// A replica that was frozen sends nothing before it knows that it is still alive.
+    func waitForTrust() async throws {
+        while !context.membership.isTrusted { try await context.loop.sleep(for: Self.trustPause) }
+    }
+
+    func send(_ request: FetchRequest) async throws -> FetchResponse {
         let metrics = context.metrics
         metrics.fetchBegan()
         do {
-            let response = try await context.fetcher.fetch(request(for: page))
+            let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
                 status: response.status, seconds: response.seconds, bytes: response.body.count)
             return response
@@ -80,9 +97,11 @@ extension JobRun {
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
             maxBodyBytes: lease.spec.limits.maxPageBytes,
-            userAgent: policy.userAgent ?? context.userAgent,
+            userAgent: userAgent,
             headers: policy.headers)
     }
+
+    var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }
 
     private func settlement(
         of page: QueuedPage, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>?
@@ -109,7 +128,7 @@ extension JobRun {
         return settlement
     }
 
-    private func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
+    func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
         -> PageSettlement.Result
     {
         guard code.isTransient, page.attempt < lease.spec.fetch.retries else { return .failed(code) }

@@ -1,65 +1,69 @@
-/// Decides what a running job does next. Pure: no clock, no task, no store.
+/// Decides what a running shard does next. Pure: no clock, no task, no store.
 ///
-/// A page is *taken* from when it leaves the frontier into memory until its settlement is committed: being fetched,
-/// being extracted, or waiting for the next batch. Its row stays in the frontier all that time.
+/// A page is *taken* from when it leaves the frontier into memory until its settlement is committed: waiting for its
+/// host, being fetched or extracted, or waiting for the next batch. Its row stays in the frontier all that time.
 struct JobRunState {
     /// Pages in one settling transaction: enough to share one commit, few enough to keep it short.
     static let maxBatchPages = 256
     /// Item text in one settling transaction, bytes.
     static let maxBatchBytes = 8 << 20
-    /// Pages taken at once beyond those being fetched: work for the semaphore while a batch commits.
-    static let minWindow = 64
+    /// Pages that leave before retries that found no room are read again: a read for each would be many.
+    static let crowdedLeaves = 8
 
     enum Step: Equatable {
-        /// Read never attempted pages after `cursor`.
-        case readFrontier(limit: Int)
+        /// Read never attempted pages after ``window``'s cursor.
+        case readFrontier(limit: Int, passingOver: [String])
+        /// Read those of one origin.
+        case readOrigin(String, after: Int64, limit: Int)
         case readRetries(limit: Int)
+        /// Ask for more of `max_pages`.
+        case reserve(more: Int)
         case settle
-        /// Stop all fetches, then end the job.
+        /// Stop all fetches, then end the shard's work, and with the last shard the job.
         case finish(JobEnd)
         case wait
     }
 
     let spec: JobSpec
     private(set) var counters: JobCounters
-    private(set) var cursor: Int64 = 0
-    private(set) var taken: Set<Int64> = []
-    /// Those of them that were attempted before.
-    private var takenRetries: Set<Int64> = []
-    /// Pages in the frontier that were attempted before and are not taken.
-    private var waiting = 0
+    private(set) var window: FrontierWindow
     private(set) var settlements: [PageSettlement] = []
     private(set) var end: JobEnd?
-    /// The last read found fewer pages than it asked for, and nothing was discovered since.
-    private var frontierIsRead = false
+    /// Nothing is to be fetched until the job is resumed; the lease goes back.
+    private(set) var isPaused = false
+    private(set) var openShards: Int
+    /// Of `max_pages`, in all.
+    private var quota: Int
+    /// The last answer: nothing is left of `max_pages` just now.
+    private var quotaIsShort = false
+    /// Pages in the frontier that were attempted before and are not taken.
+    private var waiting = 0
     /// A retry may be due.
     private(set) var retriesMayBeDue = true
-    /// Retries the store holds for later.
-    private var retriesWait = false
+    /// The last read of retries found no room for some.
+    private var retriesAreCrowded = false
+    /// Pages that made room since.
+    private var leftSinceRetries = 0
 
     init(lease: JobLease) {
         spec = lease.spec
         counters = lease.counters
+        openShards = lease.openShards
+        quota = lease.pageQuota
+        window = FrontierWindow(
+            concurrency: spec.fetch.concurrency, perHost: spec.politeness.perHostConcurrency)
         // What a former process had reached already ends this run at once.
-        if lease.state == .cancelling { cancelled() }
-        if let maxItems = spec.limits.maxItems, counters.items >= maxItems {
-            stopNow(completed(.maxItems, skip: .maxItems))
-        }
-        if spec.onFailure == .stop, counters.failed > 0 { stopNow(Self.firstFailure) }
+        if let ending = lease.ending { stopNow(ending) }
+        if lease.state == .cancelling { stopNow(.cancelled) }
+        if let maxItems = spec.limits.maxItems, counters.items >= maxItems { stopNow(.maxItems) }
+        if spec.onFailure == .stop, counters.failed > 0 { stopNow(.firstFailure) }
     }
 
-    private static let firstFailure = JobEnd(state: .failed, reason: .firstFailure, skipRest: .firstFailure)
+    /// Pages that count for `max_pages`: attempted, or about to be.
+    private var attempted: Int { counters.fetched + counters.failed + window.count + waiting }
 
-    private var window: Int { max(Self.minWindow, spec.fetch.concurrency * 2) }
-
-    /// How many more pages may be taken. Retries were counted when they were new.
-    private var room: Int { window - taken.count }
-
-    /// How many of them may be new: what `max_pages` leaves.
-    private var roomForNew: Int {
-        guard let maxPages = spec.limits.maxPages else { return room }
-        return min(room, maxPages - counters.fetched - counters.failed - taken.count - waiting)
-    }
+    /// How many more pages may be new: retries were counted when they were.
+    private var quotaLeft: Int { spec.limits.maxPages == nil ? .max : quota - attempted }
 
     /// What to do now. `linger`: whether to let a small batch grow.
     func next(linger: Bool) -> Step {
@@ -67,61 +71,87 @@ struct JobRunState {
             return settlements.isEmpty ? .finish(end) : .settle
         }
         if !settlements.isEmpty, !linger || isBatchFull { return .settle }
-        if room >= window / 4 || taken.isEmpty {
-            if retriesMayBeDue { return .readRetries(limit: room + takenRetries.count) }
-            if !frontierIsRead, roomForNew > 0 { return .readFrontier(limit: roomForNew) }
+        if window.isEmpty, settlements.isEmpty, counters.remaining == 0 {
+            return .finish(JobEnd(reason: .finished))
         }
-        guard taken.isEmpty, settlements.isEmpty else { return .wait }
-        if roomForNew <= 0, !retriesWait {
-            let rest = counters.remaining > 0
-            return .finish(exhausted(rest ? .maxPages : .finished, skip: rest ? .maxPages : nil))
-        }
-        return retriesWait ? .wait : .finish(exhausted(.finished, skip: nil))
+        return nextRead ?? .wait
     }
 
-    private var isBatchFull: Bool {
-        settlements.count >= min(Self.maxBatchPages, max(1, window / 4))
+    private var nextRead: Step? {
+        if retriesMayBeDue, window.room > 0 { return .readRetries(limit: window.retryLimit) }
+        guard window.wantsPages else { return nil }
+        guard quotaLeft > 0 else {
+            return quotaIsShort ? nil : .reserve(more: wantedQuota)
+        }
+        if let (origin, cursor, limit) = window.originToRead {
+            return .readOrigin(origin, after: cursor, limit: min(limit, quotaLeft))
+        }
+        guard window.wantsFrontier else { return nil }
+        return .readFrontier(limit: window.stretch(atMost: quotaLeft), passingOver: window.deferredOrigins)
     }
+
+    /// All of it where nobody else asks.
+    private var wantedQuota: Int {
+        openShards == 1 ? spec.limits.maxPages ?? 0 : 4 * window.size
+    }
+
+    private var isBatchFull: Bool { settlements.count >= min(Self.maxBatchPages, window.fullBatch) }
 
     // MARK: Events
 
-    /// Returns the pages that are new to this process: those to fetch.
-    mutating func frontierRead(_ pages: [QueuedPage], limit: Int) -> [QueuedPage] {
-        if pages.count < limit { frontierIsRead = true }
-        if let last = pages.last { cursor = max(cursor, last.id) }
-        return pages.filter { taken.insert($0.id).inserted }
+    /// Returns the pages to fetch.
+    mutating func frontierRead(_ slice: FrontierSlice) -> [QueuedPage] {
+        window.frontierRead(slice, atMost: quotaLeft)
     }
 
-    mutating func retriesRead(_ window: RetryWindow) -> [QueuedPage] {
-        let found = window.due.filter { !taken.contains($0.id) }
-        let fresh = found.prefix(max(0, room))
-        for page in fresh {
-            taken.insert(page.id)
-            takenRetries.insert(page.id)
-        }
-        waiting = max(0, window.total - takenRetries.count)
+    /// Returns the pages to fetch.
+    mutating func originRead(_ origin: String, _ slice: FrontierSlice) -> [QueuedPage] {
+        window.originRead(origin, slice)
+    }
+
+    /// Returns the pages to fetch.
+    mutating func retriesRead(_ found: RetryWindow) -> [QueuedPage] {
+        let (fresh, left) = window.retriesRead(found.due)
+        waiting = max(0, found.total - window.retries)
+        retriesMayBeDue = false
         // What did not fit is due still.
-        retriesMayBeDue = fresh.count < found.count
-        retriesWait = window.nextIn != nil
-        return Array(fresh)
+        retriesAreCrowded = left
+        leftSinceRetries = 0
+        return fresh
     }
 
     mutating func retryTimePassed() { retriesMayBeDue = true }
+
+    /// `spent`: pages attempted by all shards of the job.
+    mutating func reserved(_ reservation: PageReservation) {
+        quota = reservation.quota
+        quotaIsShort = quotaLeft <= 0
+        guard quotaIsShort, window.isEmpty, settlements.isEmpty, waiting == 0 else { return }
+        if let maxPages = spec.limits.maxPages, reservation.spent >= maxPages { stopNow(.maxPages) }
+    }
+
+    /// Time has passed: another shard may have given something back.
+    mutating func mayReserveAgain() { quotaIsShort = false }
+
+    var waitsForQuota: Bool { quotaIsShort }
 
     /// What comes in after a limit was reached is dropped; after a cancel or a deadline it was fetched and counts.
     mutating func arrived(_ settlement: PageSettlement) {
         switch end?.reason {
         case nil, .cancelled, .maxDuration: settlements.append(settlement)
-        default: untake(settlement.page)
+        default: leave(settlement.page)
         }
     }
 
     /// A page that was stopped in mid-fetch: it stays in the frontier.
-    mutating func abandoned(_ page: QueuedPage) { untake(page) }
+    mutating func abandoned(_ page: QueuedPage) { leave(page) }
 
-    private mutating func untake(_ page: QueuedPage) {
-        taken.remove(page.id)
-        takenRetries.remove(page.id)
+    private mutating func leave(_ page: QueuedPage) {
+        window.remove(page)
+        leftSinceRetries += 1
+        if retriesAreCrowded, leftSinceRetries >= Self.crowdedLeaves || window.isEmpty {
+            retriesMayBeDue = true
+        }
     }
 
     /// The next batch, cut where a limit ends the job; what lies behind the cut was never fetched, as far as rows tell.
@@ -151,72 +181,64 @@ struct JobRunState {
     }
 
     /// Ends the job after this settlement? The first reason counts.
-    private func verdict(after settlement: PageSettlement, items: Int) -> JobEnd? {
-        if let maxItems = spec.limits.maxItems, items >= maxItems {
-            return completed(.maxItems, skip: .maxItems)
-        }
-        if spec.onFailure == .stop, case .failed = settlement.result {
-            return Self.firstFailure
-        }
+    private func verdict(after settlement: PageSettlement, items: Int) -> StopReason? {
+        if let maxItems = spec.limits.maxItems, items >= maxItems { return .maxItems }
+        if spec.onFailure == .stop, case .failed = settlement.result { return .firstFailure }
         return nil
     }
 
     mutating func settled(_ batch: [PageSettlement], _ outcome: SettleOutcome) {
         for settlement in batch {
-            untake(settlement.page)
-            if case .retry = settlement.result {
-                retriesWait = true
-                waiting += 1
-            }
+            leave(settlement.page)
+            if case .retry = settlement.result { waiting += 1 }
         }
-        // Others may have added links to this shard as well: look again whenever something is unread.
-        if outcome.counters.discovered > counters.discovered { frontierIsRead = false }
+        // With nothing in flight, what is left of max_pages is asked for once more.
+        if window.isEmpty { quotaIsShort = false }
+        if outcome.counters.discovered > counters.discovered {
+            window.pagesWereFound(from: outcome.firstLink)
+        }
         counters = outcome.counters
-        if outcome.state == .cancelling { cancelled() }
+        openShards = outcome.openShards
+        if outcome.state == .paused { isPaused = true }
+        if let ending = outcome.ending { stopNow(ending) }
     }
 
-    mutating func cancelled() {
-        stopNow(JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled))
-    }
-
-    mutating func deadlinePassed() {
-        stopNow(completed(.maxDuration, skip: .maxDuration))
-    }
+    mutating func deadlinePassed() { stopNow(.maxDuration) }
 
     mutating func broke(_ error: String) {
         dropSettlements()
-        stopNow(JobEnd(state: .failed, reason: .internalError, skipRest: .internalError, error: error))
+        if end == nil { end = JobEnd(reason: .internalError, error: error) }
     }
 
     /// Their pages stay in the frontier, as if they had not been fetched.
     private mutating func dropSettlements() {
-        for settlement in settlements { untake(settlement.page) }
+        for settlement in settlements { leave(settlement.page) }
         settlements = []
     }
 
-    private mutating func stopNow(_ end: JobEnd) {
-        if self.end == nil { self.end = end }
+    private mutating func stopNow(_ reason: StopReason) {
+        if end == nil { end = JobEnd(reason: reason) }
     }
 
-    // MARK: Ends
+    // MARK: Other replicas
 
-    /// Everything that could be attempted was: `skip` is for what `max_pages` left over.
-    private func exhausted(_ reason: StopReason, skip: SkipReason?) -> JobEnd {
-        if counters.startFetched == 0, counters.failed > 0 {
-            return JobEnd(state: .failed, reason: .startFailed, skipRest: skip)
-        }
-        return completed(reason, skip: skip)
+    /// Whether a part of the frontier should go to a shard of its own, for one of `replicas` to work on, and what
+    /// stays here of `max_pages`. Exact ends need one writer: such jobs stay whole.
+    func split(replicas: Int) -> (after: Int64, quota: Int)? {
+        guard openShards < min(replicas, spec.fetch.concurrency), end == nil, !isPaused,
+            spec.limits.maxItems == nil, spec.onFailure == .continue,
+            counters.remaining - window.count - waiting >= 2 * window.size
+        else { return nil }
+        return (window.highest, attempted)
     }
 
-    private func completed(_ reason: StopReason, skip: SkipReason?) -> JobEnd {
-        JobEnd(state: .completed, reason: reason, outcome: nil, skipRest: skip)
+    mutating func splitDone(_ moved: Int) {
+        guard moved > 0 else { return }
+        counters.discovered -= moved
+        openShards += 1
+        if spec.limits.maxPages != nil { quota = min(quota, attempted) }
     }
 
-    /// The outcome is judged by what is committed when the job ends.
-    func judged(_ end: JobEnd) -> JobEnd {
-        guard end.state == .completed else { return end }
-        var end = end
-        end.outcome = counters.items == 0 ? .empty : counters.failed > 0 ? .partial : .ok
-        return end
-    }
+    /// This shard's part of the job's semaphore.
+    var permits: Int { max(1, spec.fetch.concurrency / max(1, openShards)) }
 }

@@ -3,58 +3,125 @@ import HTTPCore
 
 /// Fetches pages with libcurl on an event loop: any number at once, connections reused, HTTP/2 where TLS offers it.
 ///
-/// Every address is checked against the egress policy as it is dialled, so redirects and re-resolved names are too.
-/// No cookies, no `.netrc`, no proxy. Credentials in a URL are sent to its host only.
+/// Redirects are followed here, one transfer each. Before each of them the host is looked up, every address of it is
+/// judged by the egress rule, and libcurl is handed those addresses to dial: it looks nothing up by itself.
+/// No cookies, no `.netrc`, no proxy. Credentials are sent to the origin they were given for only.
 actor CurlFetcher: PageFetcher {
     private let loop: EventLoop
+    private let settings: CurlSettings
     private let multi: CurlMulti
+    private let resolver: HostResolver
     private let urls = CurlURLs()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// libcurl could not be set up, or resolves names on the caller's thread.
+    /// libcurl could not be set up.
     struct Unavailable: Error {}
+
+    /// What a fetch has used of its limits, over all its redirects.
+    private struct Spent {
+        let began = ContinuousClock.now
+        var seconds = 0.0
+        var headerBytes = 0
+    }
 
     /// `loop` outlives the fetcher; ``stop()`` it before letting go.
     init(loop: EventLoop, configuration: FetchConfiguration = FetchConfiguration()) throws(Unavailable) {
-        let egress = configuration.egress
-        let multi = CurlMulti(loop: loop, settings: configuration.curl) { address, length in
-            IPAddress(address, length: length).map(egress.allows) ?? false
-        }
-        guard let multi else { throw Unavailable() }
+        guard let multi = CurlMulti(loop: loop, settings: configuration.curl) else { throw Unavailable() }
         self.loop = loop
         self.multi = multi
+        settings = configuration.curl
+        resolver = HostResolver(loop: loop, egress: configuration.egress, settings: configuration.names)
     }
 
     /// Ends every fetch as cancelled and closes every connection. Twice is fine; fetches after it are cancelled.
     func stop() {
+        resolver.close()
         multi.close()
     }
 
     func fetch(_ request: FetchRequest) async throws -> FetchResponse {
-        let curlRequest = try CurlRequest(request)
+        try RequestFields.check(request)
         let ticket = multi.nextTicket()
-        do {
-            let answer = try await withTaskCancellationHandler {
-                try await run(curlRequest, ticket)
-            } onCancel: {
-                loop.execute { self.assumeIsolated { $0.multi.cancel(ticket) } }
-            }
-            return FetchResponse(answer, requested: request.url, urls: urls)
-        } catch let failure as CurlFailure {
-            if failure.cause == .cancelled { throw CancellationError() }
-            throw FetchFailure(failure, request)
+        return try await withTaskCancellationHandler {
+            try await follow(request, ticket)
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.cancel(ticket) } }
         }
     }
 
-    private func run(_ request: CurlRequest, _ ticket: UInt64) async throws -> CurlAnswer {
-        try await withCheckedThrowingContinuation { continuation in
+    /// A fetch waits for a name or for an answer, never for both.
+    private func cancel(_ ticket: UInt64) {
+        resolver.cancel(ticket)
+        multi.cancel(ticket)
+    }
+
+    private func follow(_ request: FetchRequest, _ ticket: UInt64) async throws -> FetchResponse {
+        var chain = RedirectChain(request)
+        var spent = Spent()
+        do {
+            while true {
+                let answer = try await hop(chain, request, ticket, &spent)
+                spent.seconds += answer.seconds
+                spent.headerBytes += answer.headerBytes
+                guard try chain.follow(answer, urls) else {
+                    return FetchResponse(answer, finalURL: chain.url, seconds: spent.seconds)
+                }
+            }
+        } catch let failure as CurlFailure {
+            if failure.cause == .cancelled { throw CancellationError() }
+            throw FetchFailure(failure.cause, request, seconds: spent.seconds + failure.seconds)
+        }
+    }
+
+    /// One request and its answer.
+    private func hop(
+        _ chain: RedirectChain, _ request: FetchRequest, _ ticket: UInt64, _ spent: inout Spent
+    ) async throws -> CurlAnswer {
+        let began = ContinuousClock.now
+        let end = spent.began + request.timeout
+        let connectEnd = began + request.connectTimeout
+        let route = try await route(to: chain.url, ticket, began, connectEnd: connectEnd, end: end)
+        let now = ContinuousClock.now
+        spent.seconds += (now - began) / .seconds(1)
+        guard now < end else { throw CurlFailure(cause: .timeout, seconds: 0) }
+        let curlRequest = CurlRequest(
+            chain, request, timeout: end - now, connectTimeout: connectEnd - now,
+            maxHeaderBytes: settings.maxHeaderBytes - spent.headerBytes)
+        return try await withCheckedThrowingContinuation { continuation in
             // Cancelled before it began: the handler found nothing to cancel.
             if Task.isCancelled {
                 continuation.resume(throwing: CancellationError())
             } else {
-                multi.start(request, ticket: ticket) { continuation.resume(with: $0) }
+                multi.start(curlRequest, route, ticket: ticket) { continuation.resume(with: $0) }
             }
+        }
+    }
+
+    /// The addresses to dial, all of them allowed.
+    private func route(
+        to url: WebURL, _ ticket: UInt64, _ now: ContinuousClock.Instant,
+        connectEnd: ContinuousClock.Instant, end: ContinuousClock.Instant
+    ) async throws -> CurlRoute {
+        guard let host = URLHost(url) else { throw CurlFailure(cause: .schemeRefused, seconds: 0) }
+        switch try await verdict(on: host, ticket, now, connectEnd: connectEnd, end: end) {
+        case .allowed(let route): return route
+        case .refused: throw CurlFailure(cause: .addressRefused, seconds: 0)
+        case .unresolved: throw CurlFailure(cause: .dns, seconds: 0)
+        }
+    }
+
+    private func verdict(
+        on host: URLHost, _ ticket: UInt64, _ now: ContinuousClock.Instant,
+        connectEnd: ContinuousClock.Instant, end: ContinuousClock.Instant
+    ) async throws -> HostVerdict {
+        if let known = resolver.verdict(on: host, at: now) { return known }
+        return try await withCheckedThrowingContinuation { continuation in
+            if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+            resolver.wait(
+                for: host, ticket: ticket, until: min(connectEnd, end),
+                timeoutCause: connectEnd < end ? .connectTimeout : .timeout
+            ) { continuation.resume(with: $0) }
         }
     }
 }

@@ -4,4 +4,6 @@ struct FetchConfiguration: Sendable {
     var egress = EgressPolicy()
     /// Connections, buffers and certificates.
     var curl = CurlSettings()
+    /// Looking up host names.
+    var names = NameSettings()
 }

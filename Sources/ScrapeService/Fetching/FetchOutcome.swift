@@ -1,21 +1,21 @@
 extension FetchResponse {
-    /// The final URL in canonical form, so that links resolve against what a redirect really led to.
-    init(_ answer: CurlAnswer, requested: WebURL, urls: CurlURLs) {
+    /// `seconds`: of all redirects too.
+    init(_ answer: CurlAnswer, finalURL: WebURL, seconds: Double) {
         self.init(
             status: answer.status,
-            finalURL: answer.redirectedURL.map { urls.parse($0)?.text ?? $0 } ?? requested.text,
+            finalURL: finalURL.text,
             contentType: answer.contentType,
             retryAfter: answer.retryAfter,
             body: answer.body,
-            seconds: answer.seconds)
+            seconds: seconds)
     }
 }
 
 extension FetchFailure {
     /// The ledger's code and words; they name no address, not even one a redirect led to.
-    init(_ failure: CurlFailure, _ request: FetchRequest) {
-        let (code, detail) = Self.explain(failure.cause, request)
-        self.init(code: code, detail: detail, seconds: failure.seconds)
+    init(_ cause: CurlFailure.Cause, _ request: FetchRequest, seconds: Double) {
+        let (code, detail) = Self.explain(cause, request)
+        self.init(code: code, detail: detail, seconds: seconds, timedOutConnecting: cause == .connectTimeout)
     }
 
     private static func explain(_ cause: CurlFailure.Cause, _ request: FetchRequest) -> (FailureCode, String)
@@ -30,6 +30,7 @@ extension FetchFailure {
         case .lost: (.connectionLost, "the connection was closed or broken before the answer was complete")
         case .bodyTooLarge: (.tooLarge, "the body is larger than \(request.maxBodyBytes) bytes")
         case .headersTooLarge: (.tooLarge, "the header fields of the answer are too large")
+        case .tooManyCodings: (.tooLarge, "the body is compressed more than once")
         case .tooManyRedirects: (.tooManyRedirects, "more than \(request.maxRedirects) redirects")
         case .addressRefused:
             (
@@ -44,27 +45,26 @@ extension FetchFailure {
 }
 
 extension CurlRequest {
-    /// Throws ``FetchFailure`` for a header field that must not or cannot be sent.
-    init(_ request: FetchRequest) throws(FetchFailure) {
-        var lines: [String] = []
-        for field in request.headers {
-            guard RequestFields.isSendable(field) else {
-                throw FetchFailure(
-                    code: .internalError, detail: "the header field \"\(field.name)\" cannot be sent",
-                    seconds: 0)
-            }
-            // To libcurl "Name:" means "leave it out" and "Name;" means "send it empty".
-            lines.append(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
-        }
-        guard RequestFields.isValue(request.userAgent) else {
-            throw FetchFailure(code: .internalError, detail: "the user agent cannot be sent", seconds: 0)
+    /// The fields were checked before.
+    init(
+        _ chain: RedirectChain, _ request: FetchRequest, timeout: Duration, connectTimeout: Duration,
+        maxHeaderBytes: Int
+    ) {
+        // To libcurl "Name:" means "leave it out" and "Name;" means "send it empty".
+        var lines = chain.headers.map { $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)" }
+        // Else libcurl calls every body a form.
+        if chain.body != nil, !chain.headers.contains(where: { $0.name.lowercased() == "content-type" }) {
+            lines.append("Content-Type:")
         }
         self.init(
-            url: request.url.text,
-            timeoutMilliseconds: request.timeout.wholeMilliseconds,
-            connectTimeoutMilliseconds: request.connectTimeout.wholeMilliseconds,
-            maxRedirects: request.maxRedirects,
+            url: chain.target,
+            body: chain.body,
+            timeoutMilliseconds: timeout.wholeMilliseconds,
+            connectTimeoutMilliseconds: connectTimeout.wholeMilliseconds,
             maxBodyBytes: request.maxBodyBytes,
+            cutsBody: request.cutsBody,
+            maxHeaderBytes: maxHeaderBytes,
+            followsRedirect: chain.follows,
             userAgent: request.userAgent,
             headerLines: lines)
     }
@@ -79,7 +79,18 @@ enum RequestFields {
         "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     ]
 
-    static func isSendable(_ field: HeaderField) -> Bool {
+    /// Throws ``FetchFailure`` for a field that must not or cannot be sent.
+    static func check(_ request: FetchRequest) throws(FetchFailure) {
+        if let field = request.headers.first(where: { !isSendable($0) }) {
+            throw FetchFailure(
+                code: .internalError, detail: "the header field \"\(field.name)\" cannot be sent", seconds: 0)
+        }
+        guard isValue(request.userAgent) else {
+            throw FetchFailure(code: .internalError, detail: "the user agent cannot be sent", seconds: 0)
+        }
+    }
+
+    private static func isSendable(_ field: HeaderField) -> Bool {
         isToken(field.name) && isValue(field.value) && !framing.contains(field.name.lowercased())
     }
 

@@ -44,7 +44,7 @@ extension PostgresStore {
             on conflict (id) do nothing returning key, bucket
             """, [.uuid(job.id.uuid), .text(job.owner), .text(job.spec.name), .json(spec)])
         guard var row = inserted.first else { return .accepted(job.id, isReplay: false) }
-        let reference = JobReference(key: try row.next(), bucket: try row.next(), shards: 1)
+        let reference = JobReference(key: try row.next(), bucket: try row.next())
         if let key = job.idempotency, let former = try await claimKey(key, job, reference, connection) {
             _ = try await connection.query("delete from job where key = $1", [.int(reference.key)])
             return former

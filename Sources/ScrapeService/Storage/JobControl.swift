@@ -4,22 +4,31 @@ import Foundation
 private let deleteChunk = 10_000
 
 extension PostgresStore {
-    func cancel(_ id: JobID, owner: String?) async throws -> Cancellation {
-        try await perform { connection in
+    func act(_ action: JobAction, on id: JobID, owner: String?) async throws -> ActionAnswer {
+        guard let job = try await reference(of: id) else { return .notFound }
+        guard let before = try await snapshot(of: id, owner: owner) else { return .notFound }
+        // What is left of a job that ended a moment ago is out of the way first.
+        if action == .retryFailed, before.state.isTerminal { while try await sweep(job) {} }
+        let changed = try await perform { connection in
             try await connection.transaction { connection in
-                let changed = try await connection.query(
-                    """
-                    update job set state = 'cancelling', revision = revision + 1
-                    where id = $1 and ($2 is null or owner = $2) and deleted_at is null
-                        and state in ('queued', 'running', 'paused')
-                    """, [.uuid(id.uuid), .text(owner)])
-                if changed.affected > 0 { try await Self.wake(connection) }
+                let result = try await connection.query(
+                    "select \(Self.function(of: action))($1)", [.int(job.key)])
+                guard var row = result.first else { return false }
+                let changed: Bool = try row.next()
+                if changed { try await Self.wake(connection) }
+                return changed
             }
         }
-        guard let snapshot = try await snapshot(of: id, owner: owner) else { return .notFound }
-        switch snapshot.state {
-        case .completed, .failed: return .forbidden(snapshot)
-        case .queued, .running, .paused, .cancelling, .cancelled: return .accepted(snapshot)
+        guard let after = try await snapshot(of: id, owner: owner) else { return .notFound }
+        return changed || action.isHarmless(for: after) ? .accepted(after) : .forbidden(after)
+    }
+
+    private static func function(of action: JobAction) -> String {
+        switch action {
+        case .cancel: "cancel_job"
+        case .pause: "pause_job"
+        case .resume: "resume_job"
+        case .retryFailed: "retry_failed"
         }
     }
 
@@ -27,14 +36,14 @@ extension PostgresStore {
         // A job whose deletion was cut short is found again: its mark does not hide it here.
         let found = try await query(
             """
-            select key, bucket, shards, finished_at is not null from job
+            select key, bucket, finished_at is not null from job
             where id = $1 and ($2 is null or owner = $2) and expired_at is null
             """,
             [.uuid(id.uuid), .text(owner)])
         guard var row = found.first else { return .notFound }
         let (reference, isTerminal) = try Self.read {
             (
-                JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next()),
+                JobReference(key: try row.next(), bucket: try row.next()),
                 try row.next(Bool.self)
             )
         }
@@ -54,11 +63,11 @@ extension PostgresStore {
                 _ = try await connection.query("delete from idempotency where job = $1", [.int(job.key)])
             }
         }
+        // First: what is swept goes to the ledger, and from there with it.
+        while try await sweep(job) {}
         for table in ["item", "page", "seen"] {
             while try await eraseChunk(table, job) == deleteChunk {}
         }
-        // Empty since the job ended.
-        _ = try await query("delete from queue where job = $1", [.int(job.key)])
         _ = try await query("delete from failure_count where job = $1", [.int(job.key)])
         _ = try await query("delete from job where key = $1", [.int(job.key)])
     }
@@ -73,5 +82,17 @@ extension PostgresStore {
 
     static func wake(_ connection: PostgresConnection) async throws {
         _ = try await connection.query("select pg_notify($1, '')", [.text(wakeChannel)])
+    }
+}
+
+extension JobAction {
+    /// The job is where the action would bring it.
+    fileprivate func isHarmless(for job: JobSnapshot) -> Bool {
+        switch self {
+        case .cancel: job.state == .cancelling || job.state == .cancelled
+        case .pause: job.state == .paused
+        case .resume: job.state == .queued || job.state == .running
+        case .retryFailed: job.state != .cancelling && job.state != .paused && job.counters.failed == 0
+        }
     }
 }

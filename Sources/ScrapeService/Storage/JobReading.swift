@@ -4,10 +4,11 @@ import Foundation
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
     s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
-    s.in_flight, s.pages_per_second, s.items_per_second, j.revision + s.version, f.codes, f.counts
+    s.in_flight, s.pages_per_second, s.items_per_second, j.revision + s.version, f.codes, f.counts,
+    w.codes, w.counts
     """
 
-/// A job's shards and failures as one row each: sums over a handful of rows found by key.
+/// A job's shards, failures and warnings as one row each: sums over a handful of rows found by key.
 private let jobJoins = """
     cross join lateral (
         select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
@@ -23,6 +24,12 @@ private let jobJoins = """
         from (
             select f.code, sum(f.n)::bigint as n
             from failure_count f where f.job = j.key group by f.code) c) f
+    cross join lateral (
+        select array_agg(c.code order by c.n desc, c.code) as codes,
+            array_agg(c.n order by c.n desc, c.code) as counts
+        from (
+            select w.code, sum(w.n)::bigint as n
+            from warning_count w where w.job = j.key group by w.code) c) w
     """
 
 extension PostgresStore {
@@ -113,7 +120,7 @@ extension PostgresStore {
     ) async throws -> Slice<Element> {
         var slice = Slice<Element>(elements: [], position: after, hasMore: false)
         guard let job = try await reference(of: id) else { return slice }
-        for shard in 0..<job.shards {
+        for shard in 0..<(try await shards(of: job)) {
             let wanted = limit - slice.elements.count
             // One more than wanted tells whether there are more.
             let rows = try await read(job, shard, slice.position[shard], wanted + 1)
@@ -127,13 +134,18 @@ extension PostgresStore {
         return slice
     }
 
+    /// Grows while the job runs.
+    private func shards(of job: JobReference) async throws -> Int {
+        let result = try await query("select shards from job where key = $1", [.int(job.key)])
+        guard var row = result.first else { return 0 }
+        return try Self.read { try row.next() }
+    }
+
     func reference(of id: JobID) async throws -> JobReference? {
         if let known = remembered(id) { return known }
-        let result = try await query("select key, bucket, shards from job where id = $1", [.uuid(id.uuid)])
+        let result = try await query("select key, bucket from job where id = $1", [.uuid(id.uuid)])
         guard var row = result.first else { return nil }
-        let reference = try Self.read {
-            JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next())
-        }
+        let reference = try Self.read { JobReference(key: try row.next(), bucket: try row.next()) }
         remember(reference, for: id)
         return reference
     }
@@ -193,15 +205,25 @@ extension JobSnapshot {
         finishedAt = finished
         expiresAt = retainDays.flatMap { finished?.addingTimeInterval(Double($0) * 86_400) }
         counters = try JobCounters(&row)
+        // What a job that is over has left is skipped; moving it to the ledger may take a while.
+        if state.isTerminal { counters.skipped += counters.remaining }
         let inFlight: Int = try row.next()
         gauges = JobGauges(
             // The gauge is a batch old, and older where a replica died: never more than there is.
             inFlight: min(inFlight, counters.remaining),
             pagesPerSecond: try row.next(), itemsPerSecond: try row.next())
         version = try row.next()
+        failures = try Self.counts(&row).map { FailureCount(code: $0, count: $1) }
+        warnings = try Self.counts(&row).map { WarningCount(code: $0, count: $1) }
+    }
+
+    /// Two columns: codes and how often each was counted; null where nothing was.
+    private static func counts(_ row: inout PostgresRow) throws(PostgresError) -> Zip2Sequence<
+        [String], [Int]
+    > {
         let codes: [String] = try row.nextOptional() ?? []
         let counts: [Int] = try row.nextOptional() ?? []
-        failures = zip(codes, counts).map { FailureCount(code: $0, count: $1) }
+        return zip(codes, counts)
     }
 }
 

@@ -1,22 +1,35 @@
 import Foundation
 import Logging
 
+/// A shard that was split off waits this long for a replica that does not work on the job yet.
+private let splitCourtesy = Duration.seconds(3)
+/// Pages that move at once when a shard is split: one transaction of some 100 ms, seconds of work.
+private let splitPages = 5000
+/// Shards of one job: more than replicas that share a database. Numbers of items stay below 2^53.
+private let maxShards = 256
+
 extension PostgresStore {
-    func heartbeat(_ replica: ReplicaID, ttl: Duration) async throws -> Bool {
+    func heartbeat(_ replica: ReplicaID, ttl: Duration) async throws -> Int? {
         let seconds = PostgresValue.double(ttl / .seconds(1))
         if isAnnounced(replica) {
             let extended = try await query(
-                "update replica set expires_at = clock_timestamp() + make_interval(secs => $2) where id = $1",
-                [.uuid(replica.uuid), seconds])
+                """
+                update replica set expires_at = clock_timestamp() + make_interval(secs => $2) where id = $1
+                returning \(Self.livingReplicas)
+                """, [.uuid(replica.uuid), seconds])
             // Pruned: to come back under the same name would claim leases that others hold now.
-            if extended.affected == 0 { setAnnounced(replica, false) }
-            return extended.affected > 0
+            guard var row = extended.first else {
+                setAnnounced(replica, false)
+                return nil
+            }
+            return try Self.read { try row.next() }
         }
-        _ = try await query(
+        let announced = try await query(
             """
             insert into replica (id, expires_at, host, pid, process_start, version)
             values ($1, clock_timestamp() + make_interval(secs => $2), $3, $4, $5, $6)
             on conflict (id) do update set expires_at = excluded.expires_at
+            returning \(Self.livingReplicas)
             """,
             [
                 .uuid(replica.uuid), seconds, .text(process.place ?? ""), .integer(process.pid),
@@ -24,8 +37,15 @@ extension PostgresStore {
                 .text(configuration.serviceVersion),
             ])
         setAnnounced(replica, true)
-        return true
+        guard var row = announced.first else { return nil }
+        return try Self.read { try row.next() }
     }
+
+    /// Itself among them, whether or not it was there when the statement began.
+    private static let livingReplicas = """
+        1 + (select count(*)::integer from replica r
+            where r.id <> replica.id and r.expires_at >= clock_timestamp())
+        """
 
     func retire(_ replica: ReplicaID) async throws {
         setAnnounced(replica, false)
@@ -58,7 +78,7 @@ extension PostgresStore {
             "leases of dead processes of this machine are free", metadata: ["replicas": "\(dead.count)"])
     }
 
-    func claim(for replica: ReplicaID, holding: [Int64]?) async throws -> JobLease? {
+    func claim(for replica: ReplicaID, holding: [ShardReference]) async throws -> JobLease? {
         // Beside the claim: a large deletion that was cut short must not keep jobs waiting.
         if isMaintenanceDue() { Task { await maintain() } }
         return try await perform { connection in
@@ -69,12 +89,16 @@ extension PostgresStore {
                 delete from replica where id in (
                     select id from replica where expires_at < clock_timestamp() for update skip locked)
                 """)
-            if let holding {
-                _ = try await connection.query(
-                    "update shard set owner = null where owner = $1 and job <> all ($2)",
-                    [.uuid(replica.uuid), .ints(holding)])
-            }
-            let claimed = try await connection.query("select * from claim_shard($1)", [.uuid(replica.uuid)])
+            let jobs = PostgresValue.ints(holding.map(\.key))
+            _ = try await connection.query(
+                """
+                update shard set owner = null where owner = $1 and not exists (
+                    select from unnest($2, $3) as h(job, shard)
+                    where h.job = shard.job and h.shard = shard.shard)
+                """, [.uuid(replica.uuid), jobs, .int4s(holding.map(\.shard))])
+            let claimed = try await connection.query(
+                "select * from claim_shard($1, $2, $3)",
+                [.uuid(replica.uuid), jobs, .double(splitCourtesy / .seconds(1))])
             guard let row = claimed.first else { return nil }
             return try JobLease(row)
         }
@@ -94,17 +118,65 @@ extension PostgresStore {
         }
     }
 
-    func frontier(_ lease: JobLease, after pageID: Int64, limit: Int) async throws -> [QueuedPage] {
+    func frontier(
+        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String]
+    ) async throws -> FrontierSlice {
+        // What is passed over is looked at all the same: the stretch is bounded, not what it yields.
+        let result = try await query(
+            """
+            with stretch as materialized (
+                select page_id, kind, url, depth, attempt, origin from queue
+                where job = $1 and shard = $2 and attempt = 0 and page_id > $3
+                order by page_id limit $4
+            )
+            select m.last, m.n, q.page_id, q.kind, q.url, q.depth, q.attempt
+            from (select max(page_id) as last, count(*) as n from stretch) m
+            left join stretch q on q.origin <> all ($5)
+            order by q.page_id
+            """, [.int(lease.key), .smallInt(lease.shard), .int(pageID), .int(Int64(limit)), .texts(origins)])
+        return try Self.read {
+            var slice = FrontierSlice(pages: [], scannedTo: nil, isLast: true)
+            for row in result.rows {
+                var row = row
+                slice.scannedTo = try row.nextOptional()
+                slice.isLast = try row.next(Int64.self) < limit
+                if let id: Int64 = try row.nextOptional() { slice.pages.append(try QueuedPage(id, &row)) }
+            }
+            return slice
+        }
+    }
+
+    func frontier(
+        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int
+    ) async throws -> FrontierSlice {
         let result = try await query(
             """
             select page_id, kind, url, depth, attempt from queue
-            where job = $1 and shard = $2 and attempt = 0 and page_id > $3
-            order by page_id limit $4
-            """, [.int(lease.key), .smallInt(lease.shard), .int(pageID), .int(limit)])
+            where job = $1 and shard = $2 and origin = $3 and attempt = 0 and page_id > $4
+            order by page_id limit $5
+            """, [.int(lease.key), .smallInt(lease.shard), .text(origin), .int(pageID), .int(Int64(limit))])
         return try Self.read {
-            try result.rows.map { row in
+            let pages = try result.rows.map { row in
                 var row = row
-                return try QueuedPage(&row)
+                return try QueuedPage(try row.next(), &row)
+            }
+            return FrontierSlice(pages: pages, scannedTo: pages.last?.id, isLast: pages.count < limit)
+        }
+    }
+
+    func split(_ lease: JobLease, after pageID: Int64, quota: Int) async throws -> Int? {
+        try await perform { connection in
+            try await connection.transaction { connection in
+                let result = try await connection.query(
+                    "select split_shard($1, $2, $3, $4, $5, $6, $7)",
+                    PostgresArguments(
+                        lease.values + [
+                            .int(pageID), .int(Int64(quota)), .integer(splitPages), .integer(maxShards),
+                        ]))
+                guard var row = result.first else { return nil }
+                let moved: Int64 = try row.next()
+                if moved > 0 { try await Self.wake(connection) }
+                return moved < 0 ? nil : Int(moved)
             }
         }
     }
@@ -122,7 +194,7 @@ extension PostgresStore {
             var window = RetryWindow(due: [], nextIn: nil)
             for row in result.rows {
                 var row = row
-                let page = try QueuedPage(&row)
+                let page = try QueuedPage(try row.next(), &row)
                 let wait: Double = try row.next()
                 window.total = Int(try row.next() as Int64)
                 if wait > 0 || window.due.count == limit {
@@ -147,13 +219,13 @@ extension PostgresStore {
                 [.double(configuration.idempotencyRetention / .seconds(1))])
             let marked = try await query(
                 """
-                select key, bucket, shards from job
+                select key, bucket from job
                 where deleted_at < clock_timestamp() - interval '1 hour' and expired_at is null limit 100
                 """)
             for row in marked.rows {
                 var row = row
                 try await erase(
-                    JobReference(key: try row.next(), bucket: try row.next(), shards: try row.next()))
+                    JobReference(key: try row.next(), bucket: try row.next()))
             }
             try await expireJobs()
         } catch {
@@ -178,15 +250,20 @@ extension JobLease {
         epoch = try row.next()
         spec = try JobSpec(stored: try row.next())
         state = try row.word()
+        let ending: StopReason? = try row.optionalWord()
         elapsed = .seconds(try row.next(Double.self))
+        self.ending = ending
+        pageQuota = try row.next()
+        openShards = try row.next()
         counters = try JobCounters(&row)
     }
 }
 
 extension QueuedPage {
-    fileprivate init(_ row: inout PostgresRow) throws(PostgresError) {
+    /// The columns behind the page's number.
+    fileprivate init(_ id: Int64, _ row: inout PostgresRow) throws(PostgresError) {
         self.init(
-            id: try row.next(), kind: try row.next(), url: WebURL(canonical: try row.next()),
+            id: id, kind: try row.next(), url: WebURL(canonical: try row.next()),
             depth: try row.next(), attempt: try row.next())
     }
 }

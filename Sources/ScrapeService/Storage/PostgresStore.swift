@@ -99,7 +99,6 @@ struct JobReference: Hashable, Sendable {
     var key: Int64
     /// The day its rows are filed under.
     var bucket: PostgresDay
-    var shards: Int
 }
 
 extension StoreError {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Pages skipped in one transaction when a job ends: each takes well under a second.
+/// Pages skipped in one transaction when a job has ended: each takes well under a second.
 private let skipChunk = 10_000
 
 extension PostgresStore {
@@ -12,9 +12,9 @@ extension PostgresStore {
         let result = try await query(
             """
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
-                o_start_fetched
+                o_start_fetched, o_ending, o_open, o_first_link
             from settle_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25)
+                $18, $19, $20, $21, $22, $23, $24, $25, $26)
             """, arguments)
         guard var row = result.first else { throw StoreError.failed("settling gave no row") }
         return try Self.read {
@@ -22,36 +22,77 @@ extension PostgresStore {
             // A job that was deleted meanwhile has neither row: it is over, and so is the lease.
             let state: JobState? = try row.optionalWord()
             let counters = held ? try JobCounters(&row) : JobCounters()
-            return SettleOutcome(leaseHeld: held, counters: counters, state: state ?? .cancelled)
+            guard held else {
+                return SettleOutcome(leaseHeld: false, counters: counters, state: state ?? .cancelled)
+            }
+            return SettleOutcome(
+                leaseHeld: true, counters: counters, state: state ?? .cancelled,
+                ending: try row.optionalWord(), openShards: try row.next(),
+                firstLink: try row.nextOptional() ?? .max)
         }
     }
 
-    func finish(_ lease: JobLease, _ end: JobEnd) async throws -> Bool {
-        if let reason = end.skipRest {
-            var moved = Int64(skipChunk)
-            while moved == skipChunk {
-                moved = try await skipRest(lease, reason)
-                if moved < 0 { return false }
+    func reserve(_ lease: JobLease, more: Int, of maxPages: Int) async throws -> PageReservation? {
+        let result = try await query(
+            "select o_quota, o_spent from reserve_pages($1, $2, $3, $4, $5)",
+            PostgresArguments(lease.values + [.int(Int64(more)), .int(Int64(maxPages))]))
+        guard var row = result.first else { return nil }
+        return try Self.read { PageReservation(quota: try row.next(), spent: try row.next()) }
+    }
+
+    func decide(_ lease: JobLease, _ end: JobEnd) async throws -> Bool {
+        try await perform { connection in
+            try await connection.transaction { connection in
+                let result = try await connection.query(
+                    "select decide_end($1, $2, $3, $4, $5)",
+                    PostgresArguments(lease.values + [.text(end.reason.rawValue), .text(end.error)]))
+                guard var row = result.first else { return false }
+                // The other shards of the job stop as well.
+                try await Self.wake(connection)
+                return try row.next()
             }
         }
-        let result = try await query(
-            "select finish_job($1, $2, $3, $4, $5, $6, $7)",
-            PostgresArguments(
-                lease.values + [
-                    .text(end.state.rawValue), .text(end.reason.rawValue), .text(end.outcome?.rawValue),
-                    .text(end.error),
-                ]))
-        guard var row = result.first else { return false }
-        return try Self.read { try row.next() }
     }
 
-    /// How many pages were skipped; −1 when the lease is lost.
-    private func skipRest(_ lease: JobLease, _ reason: SkipReason) async throws -> Int64 {
+    func skipRest(_ lease: JobLease, _ reason: StopReason) async throws -> Bool? {
         let result = try await query(
             "select skip_rest($1, $2, $3, $4, $5)",
             PostgresArguments(lease.values + [.text(reason.rawValue), .integer(skipChunk)]))
-        guard var row = result.first else { return -1 }
-        return try Self.read { try row.next() }
+        guard var row = result.first else { return nil }
+        let moved: Int64 = try Self.read { try row.next() }
+        return moved < 0 ? nil : moved == skipChunk
+    }
+
+    func close(_ lease: JobLease) async throws -> ShardEnd {
+        try await perform { connection in
+            try await connection.transaction { connection in
+                let result = try await connection.query(
+                    "select o_result, o_reason from close_shard($1, $2, $3)", lease.arguments)
+                guard var row = result.first else { return .lost }
+                let word: String = try row.next()
+                switch word {
+                case "open": return .open
+                case "closed": return .closed
+                case "ended":
+                    try await Self.wake(connection)
+                    return .ended(try row.word())
+                default: return .lost
+                }
+            }
+        }
+    }
+
+    func sweep() async throws -> Bool {
+        let result = try await query("select sweep_any($1)", [.integer(skipChunk)])
+        guard var row = result.first else { return false }
+        return try Self.read { try row.nextOptional(Int64.self) } != nil
+    }
+
+    /// Moves some of what a job left behind when it ended. Returns whether there is more.
+    func sweep(_ job: JobReference) async throws -> Bool {
+        let result = try await query("select sweep_job($1, $2)", [.int(job.key), .integer(skipChunk)])
+        guard var row = result.first else { return false }
+        return try Self.read { try row.next(Int64.self) } > 0
     }
 }
 
@@ -121,6 +162,7 @@ private struct SettleColumns {
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
+                .json(nil),
             ])
     }
 }

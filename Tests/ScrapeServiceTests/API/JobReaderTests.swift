@@ -88,7 +88,7 @@ private func pointers(_ text: String) -> [String] {
             job(more: #","limits":{"max_pages":0,"max_file_bytes":5}"#),
             ["/limits/max_pages", "/limits/max_file_bytes"]
         ),
-        (job(more: #","politeness":{"robots":true}"#), ["/politeness/robots"]),
+        (job(more: #","politeness":{"robots":"yes"}"#), ["/politeness/robots"]),
         (job(more: #","webhook":{"url":"http://h/"}"#), ["/webhook"]),
         (job(more: #","on_failure":"explode"}"#.replacing("}", with: "")), ["/on_failure"]),
         ("[]", [""]), ("3", [""]), ("{}", ["/pages", "/start"]),

@@ -30,34 +30,55 @@ import Testing
     private func running(_ count: Int64, change: (inout JobSpec) -> Void = { _ in }) -> JobRunState {
         var state = make(counters: JobCounters(discovered: Int(count)), change: change)
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
-        guard case .readFrontier(let limit) = state.next(linger: false) else { return state }
-        #expect(state.frontierRead((1...count).map { page($0) }, limit: limit).count == Int(count))
+        if case .reserve(let more) = state.next(linger: false) {
+            state.reserved(PageReservation(quota: more, spent: 0))
+        }
+        guard case .readFrontier(let limit, _) = state.next(linger: false) else { return state }
+        #expect(
+            state.frontierRead(Self.slice((1...count).map { page($0) }, limit: limit)).count == Int(count))
         return state
     }
 
+    private static func slice(_ pages: [QueuedPage], limit: Int) -> FrontierSlice {
+        FrontierSlice(pages: pages, scannedTo: pages.last?.id, isLast: pages.count < limit)
+    }
+
     private func outcome(_ counters: JobCounters, state: JobState = .running) -> SettleOutcome {
-        SettleOutcome(leaseHeld: true, counters: counters, state: state)
+        SettleOutcome(
+            leaseHeld: true, counters: counters, state: state,
+            ending: state == .cancelling ? .cancelled : nil)
     }
 
     @Test func aRunReadsDueRetriesThenTheFrontier() {
         var state = make()
-        #expect(state.next(linger: false) == .readRetries(limit: 64))
+        #expect(state.next(linger: false) == .readRetries(limit: 256))
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
-        #expect(state.next(linger: false) == .readFrontier(limit: 64))
+        #expect(state.next(linger: false) == .readFrontier(limit: 64, passingOver: []))
     }
 
     @Test func theWindowBoundsWhatIsTaken() {
         var state = make(concurrency: 1000, counters: JobCounters(discovered: 1_000_000))
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
-        #expect(state.next(linger: false) == .readFrontier(limit: 2000))
-        _ = state.frontierRead((1...2000).map { page($0) }, limit: 2000)
+        #expect(state.next(linger: false) == .readFrontier(limit: 2000, passingOver: []))
+        let pages = (1...2000).map { page($0) }
+        #expect(state.frontierRead(Self.slice(pages, limit: 2000)).count == 1500)
+        // The rest of the frontier may hold other hosts; this one waits until half of its pages have left.
+        guard case .readFrontier(_, ["http://h"]) = state.next(linger: false) else {
+            Issue.record("nobody looks for other hosts")
+            return
+        }
+        _ = state.frontierRead(FrontierSlice(pages: [], scannedTo: 1_000_000, isLast: true))
         #expect(state.next(linger: false) == .wait)
+        for id in 1...749 { state.abandoned(page(Int64(id))) }
+        #expect(state.next(linger: false) == .wait)
+        state.abandoned(page(750))
+        #expect(state.next(linger: false) == .readOrigin("http://h", after: 1500, limit: 750))
     }
 
     @Test func aPageIsTakenOnce() {
         var state = make()
         _ = state.retriesRead(RetryWindow(due: [page(3, attempt: 1)], nextIn: nil))
-        let fresh = state.frontierRead([page(1), page(2), page(3)], limit: 64)
+        let fresh = state.frontierRead(Self.slice([page(1), page(2), page(3)], limit: 64))
         #expect(fresh.map(\.id) == [1, 2])
     }
 
@@ -75,9 +96,8 @@ import Testing
         state.arrived(fetched(1))
         let batch = state.takeBatch()
         state.settled(batch, outcome(JobCounters(discovered: 1, fetched: 1, items: 1, startFetched: 1)))
-        let end = JobEnd(state: .completed, reason: .finished)
+        let end = JobEnd(reason: .finished)
         #expect(state.next(linger: false) == .finish(end))
-        #expect(state.judged(end).outcome == .ok)
     }
 
     @Test func newLinksReopenTheFrontier() {
@@ -85,8 +105,8 @@ import Testing
         state.arrived(fetched(1))
         let batch = state.takeBatch()
         state.settled(batch, outcome(JobCounters(discovered: 31, fetched: 1, startFetched: 1)))
-        #expect(state.next(linger: false) == .readFrontier(limit: 64))
-        #expect(state.cursor == 1)
+        #expect(state.next(linger: false) == .readFrontier(limit: 64, passingOver: []))
+        #expect(state.window.cursor == 1)
     }
 
     @Test func aWaitingRetryKeepsTheJobOpen() {
@@ -96,7 +116,7 @@ import Testing
         state.settled(batch, outcome(JobCounters(discovered: 1, retries: 1)))
         #expect(state.next(linger: false) == .wait)
         state.retryTimePassed()
-        #expect(state.next(linger: false) == .readRetries(limit: 64))
+        #expect(state.next(linger: false) == .readRetries(limit: 256))
         #expect(state.retriesRead(RetryWindow(due: [page(1, attempt: 1)], nextIn: nil)).count == 1)
     }
 
@@ -113,37 +133,99 @@ import Testing
         for id in 1...2 { state.arrived(fetched(Int64(id))) }
         let counters = JobCounters(discovered: 2, fetched: 2, retries: 2, items: 2, startFetched: 2)
         state.settled(state.takeBatch(), outcome(counters))
-        #expect(state.next(linger: false) == .finish(JobEnd(state: .completed, reason: .finished)))
+        #expect(state.next(linger: false) == .finish(JobEnd(reason: .finished)))
     }
 
     @Test func aPageThatWaitsForItsRetryCountsAsAttempted() {
         var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 2 }
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
-        _ = state.frontierRead([page(1), page(2)], limit: 2)
+        #expect(state.next(linger: false) == .reserve(more: 2))
+        state.reserved(PageReservation(quota: 2, spent: 0))
+        _ = state.frontierRead(Self.slice([page(1), page(2)], limit: 2))
         for id in 1...2 {
             state.arrived(
                 PageSettlement(page: page(Int64(id)), result: .retry(.http(503), after: .seconds(1))))
         }
         state.settled(state.takeBatch(), outcome(JobCounters(discovered: 10, retries: 2)))
+        #expect(state.next(linger: false) == .reserve(more: 2))
+        state.reserved(PageReservation(quota: 2, spent: 0))
         #expect(state.next(linger: false) == .wait)
         state.retryTimePassed()
-        #expect(state.next(linger: false) == .readRetries(limit: 64))
+        #expect(state.next(linger: false) == .readRetries(limit: 256))
     }
 
     @Test func maxPagesCountsAttemptedPagesExactly() {
         var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 3 }
-        #expect(state.next(linger: false) == .readRetries(limit: 64))
+        #expect(state.next(linger: false) == .readRetries(limit: 256))
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
-        #expect(state.next(linger: false) == .readFrontier(limit: 3))
-        _ = state.frontierRead([page(1), page(2), page(3)], limit: 3)
+        #expect(state.next(linger: false) == .reserve(more: 3))
+        state.reserved(PageReservation(quota: 3, spent: 0))
+        #expect(state.next(linger: false) == .readFrontier(limit: 3, passingOver: []))
+        _ = state.frontierRead(Self.slice([page(1), page(2), page(3)], limit: 3))
+        #expect(state.next(linger: false) == .reserve(more: 3))
+        state.reserved(PageReservation(quota: 3, spent: 0))
         #expect(state.next(linger: false) == .wait)
         for id in 1...3 { state.arrived(fetched(Int64(id))) }
         let batch = state.takeBatch()
         state.settled(
             batch, outcome(JobCounters(discovered: 10, fetched: 2, failed: 1, items: 2, startFetched: 2)))
-        let end = JobEnd(state: .completed, reason: .maxPages, skipRest: .maxPages)
-        #expect(state.next(linger: false) == .finish(end))
-        #expect(state.judged(end).outcome == .partial)
+        #expect(state.next(linger: false) == .reserve(more: 3))
+        state.reserved(PageReservation(quota: 3, spent: 3))
+        #expect(state.next(linger: false) == .finish(JobEnd(reason: .maxPages)))
+    }
+
+    @Test func whatOtherShardsHoldOfMaxPagesIsAskedForAgain() {
+        var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 100 }
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        state.reserved(PageReservation(quota: 0, spent: 90))
+        #expect(state.next(linger: false) == .wait)
+        #expect(state.waitsForQuota)
+        state.mayReserveAgain()
+        #expect(state.next(linger: false) == .reserve(more: 100))
+        state.reserved(PageReservation(quota: 5, spent: 95))
+        #expect(state.next(linger: false) == .readFrontier(limit: 5, passingOver: []))
+    }
+
+    @Test func aLastPageOfMaxPagesIsTheEndOfTheJobNotOfItsLimit() {
+        var state = running(1) { $0.limits.maxPages = 1 }
+        state.arrived(fetched(1))
+        state.settled(state.takeBatch(), outcome(JobCounters(discovered: 1, fetched: 1, startFetched: 1)))
+        #expect(state.next(linger: false) == .finish(JobEnd(reason: .finished)))
+    }
+
+    // MARK: Other replicas
+
+    @Test func aLargeFrontierIsSharedWithAnIdleReplica() throws {
+        var state = make(counters: JobCounters(discovered: 1000))
+        _ = state.frontierRead(Self.slice((1...40).map { page($0) }, limit: 40))
+        #expect(state.split(replicas: 1) == nil)
+        let offer = try #require(state.split(replicas: 3))
+        #expect(offer.after == 40 && offer.quota == 40)
+        #expect(state.permits == 4)
+        state.splitDone(480)
+        #expect(state.counters.remaining == 520)
+        #expect(state.permits == 2)
+        #expect(state.split(replicas: 2) == nil)
+        #expect(state.split(replicas: 3) != nil)
+    }
+
+    @Test func whatNeedsOneWriterOrIsSmallStaysWhole() {
+        #expect(make(counters: JobCounters(discovered: 100)).split(replicas: 3) == nil)
+        let large = JobCounters(discovered: 1000)
+        #expect(make(counters: large) { $0.limits.maxItems = 900 }.split(replicas: 3) == nil)
+        #expect(make(counters: large) { $0.onFailure = .stop }.split(replicas: 3) == nil)
+        #expect(make(concurrency: 1, counters: large).split(replicas: 3) == nil)
+    }
+
+    @Test func aPauseSeenInTheStoreStopsTheRunAndAnEndDecidedElsewhereEndsIt() {
+        var state = running(2)
+        state.settled([], outcome(JobCounters(discovered: 2), state: .paused))
+        #expect(state.isPaused && state.end == nil)
+        var other = running(2)
+        var decided = outcome(JobCounters(discovered: 2))
+        decided.ending = .maxDuration
+        other.settled([], decided)
+        #expect(other.end == JobEnd(reason: .maxDuration))
     }
 
     @Test func maxItemsCutsThePageThatReachesItAndDropsTheRest() {
@@ -158,8 +240,8 @@ import Testing
         state.settled(batch, outcome(JobCounters(discovered: 3, fetched: 2, items: 5, startFetched: 2)))
         #expect(
             state.next(linger: false)
-                == .finish(JobEnd(state: .completed, reason: .maxItems, skipRest: .maxItems)))
-        #expect(state.taken.isEmpty)
+                == .finish(JobEnd(reason: .maxItems)))
+        #expect(state.window.isEmpty)
         state.arrived(fetched(3))
         #expect(state.settlements.isEmpty)
     }
@@ -175,19 +257,19 @@ import Testing
             batch, outcome(JobCounters(discovered: 3, fetched: 1, failed: 1, items: 1, startFetched: 1)))
         #expect(
             state.next(linger: false)
-                == .finish(JobEnd(state: .failed, reason: .firstFailure, skipRest: .firstFailure)))
+                == .finish(JobEnd(reason: .firstFailure)))
     }
 
     @Test func aCancelStillSettlesWhatWasFetched() {
         var state = running(2)
         state.arrived(fetched(1))
-        state.cancelled()
+        state.settled([], outcome(state.counters, state: .cancelling))
         #expect(state.next(linger: true) == .settle)
         let batch = state.takeBatch()
         state.settled(batch, outcome(JobCounters(discovered: 2, fetched: 1), state: .cancelling))
         #expect(
             state.next(linger: false)
-                == .finish(JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)))
+                == .finish(JobEnd(reason: .cancelled)))
     }
 
     @Test func aCancelSeenInTheStoreEndsTheRun() {
@@ -199,16 +281,16 @@ import Testing
     @Test func theFirstReasonToEndCounts() {
         var state = running(1)
         state.deadlinePassed()
-        state.cancelled()
+        state.settled([], outcome(state.counters, state: .cancelling))
         #expect(state.end?.reason == .maxDuration)
     }
 
-    @Test func aJobNoneOfWhoseStartPagesWasFetchedHasFailed() {
+    @Test func aFailedPageIsSettledLikeAnyOther() {
         var state = running(1)
         state.arrived(PageSettlement(page: page(1), result: .failed(.dnsFailed)))
         let batch = state.takeBatch()
         state.settled(batch, outcome(JobCounters(discovered: 1, failed: 1)))
-        #expect(state.next(linger: false) == .finish(JobEnd(state: .failed, reason: .startFailed)))
+        #expect(state.next(linger: false) == .finish(JobEnd(reason: .finished)))
     }
 
     @Test func aRunThatTakesOverAFinishedLimitEndsAtOnce() {
@@ -235,6 +317,6 @@ import Testing
     @Test func anAbandonedPageStaysInTheFrontier() {
         var state = running(1)
         state.abandoned(page(1))
-        #expect(state.taken.isEmpty)
+        #expect(state.window.isEmpty)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import ScrapeService
 
 @Suite struct JobControlTests {
-    private let completed = JobEnd(state: .completed, reason: .finished, outcome: .ok)
+    private let completed = JobEnd(reason: .finished)
 
     @Test func aJobEndsWhenItsFrontierIsEmpty() async throws {
         try await StoreFixture.with { fixture in
@@ -13,11 +13,14 @@ import Testing
             let page = try #require(try await fixture.store.frontier(lease, after: 0, limit: 1).first)
             _ = try await fixture.store.settle(lease, [.fetched(page)], gauges: JobGauges(inFlight: 1))
             #expect(try await fixture.store.finish(lease, completed))
-            #expect(try await fixture.store.finish(lease, completed), "repeated after a lost answer")
+            guard case .lost = try await fixture.store.close(lease) else {
+                Issue.record("a lease outlived its job")
+                return
+            }
             let snapshot = try #require(try await fixture.store.snapshot(of: lease.job, owner: nil))
             #expect(snapshot.state == .completed)
             #expect(snapshot.stopReason == .finished)
-            #expect(snapshot.outcome == .ok)
+            #expect(snapshot.outcome == .empty)
             #expect(snapshot.finishedAt != nil)
             #expect(snapshot.gauges == JobGauges())
             #expect(try await fixture.store.claim(for: fixture.makeReplica()) == nil)
@@ -30,7 +33,7 @@ import Testing
             let pages = try await fixture.store.frontier(lease, after: 0, limit: 2)
             _ = try await fixture.store.settle(
                 lease, [.fetched(pages[0]), .retry(pages[1], after: .seconds(9))], gauges: JobGauges())
-            let end = JobEnd(state: .completed, reason: .maxPages, outcome: .empty, skipRest: .maxPages)
+            let end = JobEnd(reason: .maxPages)
             #expect(try await fixture.store.finish(lease, end))
             let counters = try #require(try await fixture.store.snapshot(of: lease.job, owner: nil)).counters
             #expect(counters.skipped == 20_000)
@@ -57,7 +60,7 @@ import Testing
                 #expect(snapshot.state == .cancelling)
             }
             #expect(try await fixture.store.settle(lease, [], gauges: JobGauges()).state == .cancelling)
-            let end = JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)
+            let end = JobEnd(reason: .cancelled)
             #expect(try await fixture.store.finish(lease, end))
             guard case .accepted(let snapshot) = try await fixture.store.cancel(lease.job, owner: nil) else {
                 Issue.record("not accepted")
@@ -74,7 +77,7 @@ import Testing
             _ = try await fixture.store.cancel(id, owner: nil)
             let lease = try #require(try await fixture.store.claim(for: fixture.makeReplica()))
             #expect(lease.state == .cancelling)
-            let end = JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)
+            let end = JobEnd(reason: .cancelled)
             #expect(try await fixture.store.finish(lease, end))
             #expect(try await fixture.store.snapshot(of: id, owner: nil)?.startedAt == nil)
         }
@@ -96,7 +99,7 @@ import Testing
     @Test func aFinishedJobCannotBeCancelled() async throws {
         try await StoreFixture.with { fixture in
             let lease = try await fixture.makeLease(pages: 1)
-            let end = JobEnd(state: .failed, reason: .startFailed, skipRest: .internalError, error: "x")
+            let end = JobEnd(reason: .internalError, error: "x")
             #expect(try await fixture.store.finish(lease, end))
             guard case .forbidden(let snapshot) = try await fixture.store.cancel(lease.job, owner: nil) else {
                 Issue.record("not forbidden")
@@ -122,7 +125,7 @@ import Testing
                 return
             }
             _ = try await fixture.store.finish(
-                lease, JobEnd(state: .completed, reason: .maxPages, outcome: .ok, skipRest: .maxPages))
+                lease, JobEnd(reason: .maxPages))
             guard case .deleted = try await fixture.store.delete(lease.job, owner: "alice") else {
                 Issue.record("not deleted")
                 return
@@ -146,7 +149,7 @@ import Testing
         try await StoreFixture.with { fixture in
             let lease = try await fixture.makeLease(pages: 3)
             _ = try await fixture.store.finish(
-                lease, JobEnd(state: .completed, reason: .maxPages, outcome: .ok, skipRest: .maxPages))
+                lease, JobEnd(reason: .maxPages))
             _ = try await fixture.store.pool.query("update job set deleted_at = clock_timestamp()")
             _ = try await fixture.store.pool.query("delete from page where page_id = 2")
             #expect(try await fixture.store.snapshot(of: lease.job, owner: nil) == nil)
@@ -175,7 +178,7 @@ import Testing
             _ = try await fixture.store.cancel(id, owner: nil)
             try await note()
             _ = try await fixture.store.finish(
-                lease, JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled))
+                lease, JobEnd(reason: .cancelled))
             try await note()
             #expect(versions == versions.sorted() && Set(versions).count == versions.count, "\(versions)")
         }

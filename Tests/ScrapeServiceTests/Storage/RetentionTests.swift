@@ -35,7 +35,7 @@ import Testing
         _ = try await fixture.store.settle(
             lease, settled.map { .fetched($0, items: [#"{"a": 1}"#]) }, gauges: JobGauges())
         if isOver {
-            let end = JobEnd(state: .completed, reason: .finished, outcome: .ok)
+            let end = JobEnd(reason: .finished)
             #expect(try await fixture.store.finish(lease, end))
         }
         return lease
@@ -115,7 +115,7 @@ import Testing
             // It ends only now: its own time begins, and the day's with it.
             let pages = try await fixture.store.frontier(running, after: 0, limit: 2)
             _ = try await fixture.store.settle(running, pages.map { .fetched($0) }, gauges: JobGauges())
-            let end = JobEnd(state: .completed, reason: .finished, outcome: .ok)
+            let end = JobEnd(reason: .finished)
             #expect(try await fixture.store.finish(running, end))
             try await fixture.store.expireJobs()
             #expect(try await rows(fixture, of: old) == 7)

@@ -97,7 +97,7 @@ import Testing
             #expect(!outcome.leaseHeld)
             #expect(try await fixture.countedRows(lease) == JobCounters(discovered: 1))
             let finished = try await fixture.store.finish(
-                lease, JobEnd(state: .failed, reason: .internalError, skipRest: .internalError))
+                lease, JobEnd(reason: .internalError))
             #expect(!finished)
             #expect(try await fixture.countedRows(lease) == JobCounters(discovered: 1))
         }

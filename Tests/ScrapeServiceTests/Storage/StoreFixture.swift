@@ -151,6 +151,30 @@ extension PageSettlement {
 extension PostgresStore {
     /// Claims and keeps what was claimed before.
     func claim(for replica: ReplicaID) async throws -> JobLease? {
-        try await claim(for: replica, holding: nil)
+        let owned = try await pool.query(
+            "select job, shard from shard where owner = $1", [.uuid(replica.uuid)])
+        let held = try owned.rows.map { row in
+            var row = row
+            return ShardReference(key: try row.next(), shard: try row.next())
+        }
+        return try await claim(for: replica, holding: held)
+    }
+
+    func frontier(_ lease: JobLease, after pageID: Int64, limit: Int) async throws -> [QueuedPage] {
+        try await frontier(lease, after: pageID, limit: limit, passingOver: []).pages
+    }
+
+    /// Decides the end, skips the rest, closes the shard. Whether the job is over now.
+    func finish(_ lease: JobLease, _ end: JobEnd) async throws -> Bool {
+        if end.reason != .finished {
+            guard try await decide(lease, end) else { return false }
+            while try await skipRest(lease, end.reason) == true {}
+        }
+        guard case .ended = try await close(lease) else { return false }
+        return true
+    }
+
+    func cancel(_ id: JobID, owner: String?) async throws -> ActionAnswer {
+        try await act(.cancel, on: id, owner: owner)
     }
 }

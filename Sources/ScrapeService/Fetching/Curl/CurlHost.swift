@@ -19,9 +19,19 @@ struct CurlHost {
 
     /// Nil unless `authority` (without user information) is a host and perhaps a port.
     init?(authority: some Sequence<UInt8>) {
+        let bytes = Array(authority)
+        guard let read = Self(reading: bytes) else { return nil }
+        self = read
+        // What was percent-encoded or written in other digits may turn out to be an address, in any of its spellings.
+        guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 >= 0x80 }) else { return }
+        guard let again = Self(reading: Array(read.text.utf8)) else { return nil }
+        text = again.text
+    }
+
+    private init?(reading authority: [UInt8]) {
         guard let handle = curl_url() else { return nil }
         defer { curl_url_cleanup(handle) }
-        let url = "http://" + String(decoding: Array(authority), as: UTF8.self) + "/"
+        let url = "http://" + String(decoding: authority, as: UTF8.self) + "/"
         guard curl_url_set(handle, CURLUPART_URL, url, 0) == CURLUE_OK,
             Self.part(CURLUPART_ZONEID, of: handle) == nil,
             let host = Self.withUTF8Locale({ Self.part(CURLUPART_HOST, of: handle, UInt32(CURLU_PUNYCODE)) }),

@@ -12,7 +12,6 @@ final class CurlMulti {
 
     private let loop: EventLoop
     private let settings: CurlSettings
-    private let mayDial: CurlTransfer.AddressCheck
     private let multi: UnsafeMutableRawPointer
 
     /// Transfers libcurl knows, by ticket: this is what keeps their objects alive for its pointers.
@@ -32,13 +31,10 @@ final class CurlMulti {
     }
 
     /// Nil only when libcurl has no memory. Any thread.
-    init?(
-        loop: EventLoop, settings: CurlSettings, mayDial: @escaping CurlTransfer.AddressCheck
-    ) {
+    init?(loop: EventLoop, settings: CurlSettings) {
         guard CurlLibrary.isReady, let multi = curl_multi_init() else { return nil }
         self.loop = loop
         self.settings = settings
-        self.mayDial = mayDial
         self.multi = multi
         scrape_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, settings.maxConnections)
         scrape_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.maxIdleConnections)
@@ -70,15 +66,17 @@ final class CurlMulti {
         return lastTicket
     }
 
-    /// Starts a transfer; `completion` is called once, on the loop's thread, never from within this call
-    /// unless the transfer cannot even start.
-    func start(_ request: CurlRequest, ticket: UInt64, completion: @escaping CurlTransfer.Completion) {
-        guard !isClosed, let transfer = idle.popLast() ?? CurlTransfer(settings: settings, mayDial: mayDial)
-        else {
+    /// Starts a transfer along `route`; `completion` is called once, on the loop's thread, never from within this
+    /// call unless the transfer cannot even start.
+    func start(
+        _ request: CurlRequest, _ route: CurlRoute, ticket: UInt64,
+        completion: @escaping CurlTransfer.Completion
+    ) {
+        guard !isClosed, let transfer = idle.popLast() ?? CurlTransfer(settings: settings) else {
             completion(.failure(CurlFailure(cause: .cancelled, seconds: 0)))
             return
         }
-        transfer.prepare(request, ticket: ticket, completion: completion)
+        transfer.prepare(request, route, ticket: ticket, completion: completion)
         running[ticket] = transfer
         let code = curl_multi_add_handle(multi, transfer.easy)
         guard code != CURLM_OK else { return }
@@ -201,13 +199,11 @@ final class CurlMulti {
 
 /// libcurl itself, set up once a process.
 enum CurlLibrary {
-    /// False when libcurl cannot be used, or would resolve names on the loop's thread.
+    /// False when libcurl cannot be used.
     static let isReady: Bool = {
-        guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK,
-            let info = scrape_version()
-        else { return false }
+        guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else { return false }
         // With NOSIGNAL libcurl leaves SIGPIPE alone, and OpenSSL writes without MSG_NOSIGNAL.
         signal(SIGPIPE, SIG_IGN)
-        return info.pointee.features & CURL_VERSION_ASYNCHDNS != 0
+        return true
     }()
 }

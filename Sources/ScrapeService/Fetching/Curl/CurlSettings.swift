@@ -11,13 +11,19 @@ struct CurlSettings: Sendable {
     var maxIdleHandles = 256
     /// Streams on one HTTP/2 connection. 100: the least RFC 9113 §6.5.2 recommends a server to allow.
     var maxStreamsPerConnection = 100
-    /// Header bytes of all answers of one fetch, redirects, interim answers and trailers included.
+    /// Header bytes of all answers of one fetch, those of redirects, interim answers and trailers included.
     /// 256 KiB: what browsers take; ordinary answers stay under 8 KiB.
     var maxHeaderBytes = 256 << 10
     /// What one read may bring, a buffer a running transfer. 32 KiB: most pages arrive in one or two reads.
     var receiveBufferBytes = 32 << 10
     /// What a `Content-Length` may reserve before a byte has come. 1 MiB: a lying server costs no more.
     var maxReservedBytes = 1 << 20
+    /// Codings around one body (RFC 9110 §8.4.1, RFC 9112 §7). 1: a second one could blow a few received bytes up to
+    /// gigabytes that are undone on the loop and never show up in the body.
+    var maxCodings = 1
+    /// What is read of a redirect's body so that its connection can be used again. 64 KiB: they are short notes, and
+    /// beyond that a new connection costs less.
+    var maxRedirectBodyBytes = 64 << 10
     /// A transfer slower than this over ``lowSpeedSeconds`` times out. 0 (off): the fetch's own time-out bounds it.
     var minBytesPerSecond = 0
     /// The window ``minBytesPerSecond`` is measured over. 60: longer than a slow server thinks.
@@ -26,28 +32,44 @@ struct CurlSettings: Sendable {
     var caFile: String?
 }
 
-/// One GET as libcurl is to do it.
+/// One request as libcurl is to do it, a redirect not followed.
 struct CurlRequest: Sendable {
     var url: String
+    /// Sent as a POST; nil: a GET.
+    var body: [UInt8]?
     var timeoutMilliseconds: Int
     var connectTimeoutMilliseconds: Int
-    var maxRedirects: Int
     /// After decompression.
     var maxBodyBytes: Int
+    /// A longer body is cut there instead of being a failure.
+    var cutsBody: Bool
+    /// Of this answer, interim answers included.
+    var maxHeaderBytes: Int
+    /// A redirect's body is of no use to the caller.
+    var followsRedirect: Bool
     var userAgent: String
     /// Whole field lines (`Name: value`), checked by the caller: no CR, LF or NUL.
-    var headerLines: [String] = []
+    var headerLines: [String]
 }
 
 /// What came back, whatever its status.
 struct CurlAnswer: Sendable {
     var status: Int
-    /// Nil where no redirect was followed.
-    var redirectedURL: String?
+    /// The first `Location` field of a redirect (RFC 9110 §15.4), as its bytes came; nil where it is empty.
+    var location: [UInt8]?
     var contentType: String?
     var retryAfter: String?
     var body: [UInt8]
+    var headerBytes: Int
     var seconds: Double
+
+    /// The statuses that user agents follow (Fetch standard §2.2.3); 300 and 304 are answers.
+    static func isRedirect(_ status: Int) -> Bool {
+        switch status {
+        case 301, 302, 303, 307, 308: true
+        default: false
+        }
+    }
 }
 
 /// Why nothing came back.
@@ -58,7 +80,9 @@ struct CurlFailure: Error, Sendable {
         /// Closed, cut or broken before the answer was whole.
         case lost
         case bodyTooLarge, headersTooLarge, tooManyRedirects
-        /// Every address of the host was refused by the caller's `mayDial`.
+        /// The body is wrapped in more codings than ``CurlSettings/maxCodings``.
+        case tooManyCodings
+        /// An address of the host may not be dialled.
         case addressRefused
         /// Neither http nor https, or no URL at all: a redirect led there.
         case schemeRefused

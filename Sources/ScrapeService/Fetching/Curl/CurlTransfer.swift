@@ -4,43 +4,47 @@ import Glibc
 /// One easy handle and the transfer that runs on it. ``CurlMulti`` pools them: a handle is reset and used again.
 ///
 /// libcurl holds an unretained pointer to this object while a transfer runs; `CurlMulti.running` keeps it alive.
-/// The callbacks only take notes: none of them calls back into libcurl, but for reading the length announced.
+/// The callbacks only take notes: none of them calls back into libcurl, but for reading status and announced length.
 final class CurlTransfer {
     typealias Completion = (Result<CurlAnswer, CurlFailure>) -> Void
-    /// Whether the very address libcurl is about to dial may be dialled.
-    typealias AddressCheck = (UnsafePointer<sockaddr>, socklen_t) -> Bool
 
     /// Why a callback ended the transfer.
-    private enum Refusal { case bodyTooLarge, headersTooLarge }
+    private enum Refusal { case bodyTooLarge, bodyCut, headersTooLarge, tooManyCodings }
 
     let easy: UnsafeMutableRawPointer
     private let settings: CurlSettings
-    private let mayDial: AddressCheck
 
     private(set) var ticket: UInt64 = 0
     private var completion: Completion?
     private var headerList: UnsafeMutablePointer<curl_slist>?
-    private var maxBodyBytes = 0
+    /// Outlives the transfer: libcurl's handle refers to its share until it is given another.
+    private var route: CurlRoute?
+    private var limits = Limits()
     private var body: [UInt8] = []
     private var headers = HeaderNotes()
     private var refusal: Refusal?
-    /// Since the last answer: a redirect starts them anew.
     private var dialledAddresses = 0
     private var refusedAddresses = 0
+
+    private struct Limits {
+        var bodyBytes = 0
+        var headerBytes = 0
+        var cutsBody = false
+        var followsRedirect = false
+    }
 
     private struct HeaderNotes {
         var bytes = 0
         /// The blank line behind the fields has come. libcurl takes a connection closed before it for a whole answer.
         var isComplete = false
-        /// Bytes of all requests sent when the last answer began.
-        var requestBytes = 0
+        /// Around the body of the last answer.
+        var codings = 0
     }
 
-    init?(settings: CurlSettings, mayDial: @escaping AddressCheck) {
+    init?(settings: CurlSettings) {
         guard let easy = curl_easy_init() else { return nil }
         self.easy = easy
         self.settings = settings
-        self.mayDial = mayDial
     }
 
     deinit {
@@ -59,10 +63,14 @@ final class CurlTransfer {
 
     // MARK: Life
 
-    func prepare(_ request: CurlRequest, ticket: UInt64, completion: @escaping Completion) {
+    func prepare(
+        _ request: CurlRequest, _ route: CurlRoute, ticket: UInt64, completion: @escaping Completion
+    ) {
         self.ticket = ticket
         self.completion = completion
-        maxBodyBytes = request.maxBodyBytes
+        limits = Limits(
+            bodyBytes: request.maxBodyBytes, headerBytes: request.maxHeaderBytes,
+            cutsBody: request.cutsBody, followsRedirect: request.followsRedirect)
         headers = HeaderNotes()
         refusal = nil
         dialledAddresses = 0
@@ -71,11 +79,13 @@ final class CurlTransfer {
         setCallbacks()
         setConnectionOptions()
         setRequestOptions(request)
+        setRoute(route)
     }
 
     /// Tells the waiting caller; the handle is already out of its multi handle.
     func finish(_ code: CURLcode) {
-        if code == CURLE_OK && refusal == nil && headers.isComplete {
+        let isWhole = code == CURLE_OK && refusal == nil && headers.isComplete
+        if isWhole || refusal == .bodyCut {
             complete(.success(answer()))
         } else {
             finish(cause: cause(of: code))
@@ -98,42 +108,52 @@ final class CurlTransfer {
     // MARK: What libcurl tells
 
     fileprivate func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard body.count + bytes.count <= maxBodyBytes else {
-            refusal = .bodyTooLarge
+        if body.isEmpty { beginBody() }
+        let room = limits.bodyBytes - body.count
+        guard bytes.count <= room else {
+            refusal = limits.cutsBody ? .bodyCut : .bodyTooLarge
+            if limits.cutsBody { body.append(contentsOf: bytes[..<room]) }
             return false
         }
-        if body.isEmpty { reserveAnnouncedLength() }
         body.append(contentsOf: bytes)
         return true
     }
 
-    private func reserveAnnouncedLength() {
+    private func beginBody() {
+        if limits.followsRedirect, CurlAnswer.isRedirect(status) {
+            limits.bodyBytes = min(limits.bodyBytes, settings.maxRedirectBodyBytes)
+            limits.cutsBody = true
+        }
         let announced = Int(scrape_easy_offset(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T))
-        let reserve = min(announced, maxBodyBytes, settings.maxReservedBytes)
+        let reserve = min(announced, limits.bodyBytes, settings.maxReservedBytes)
         if reserve > 0 { body.reserveCapacity(reserve) }
     }
 
     /// One line, its end included.
     fileprivate func receiveHeader(_ line: UnsafeRawBufferPointer) -> Bool {
         headers.bytes += line.count
-        if headers.bytes > settings.maxHeaderBytes { refusal = .headersTooLarge }
+        if headers.bytes > limits.headerBytes { refusal = .headersTooLarge }
         if line.starts(with: "HTTP/".utf8) {
+            route?.isFilled = true
             headers.isComplete = false
-            dialledAddresses = 0
-            refusedAddresses = 0
-            headers.requestBytes = scrape_easy_long(easy, CURLINFO_REQUEST_SIZE)
+            headers.codings = 0
         } else if line.first == 0x0d || line.first == 0x0a {
             headers.isComplete = true
+        } else if let codings = HeaderLine.codings(line) {
+            headers.codings += codings
+            if headers.codings > settings.maxCodings { refusal = .tooManyCodings }
         }
         return refusal == nil
     }
 
-    /// A new socket to the address, or `CURL_SOCKET_BAD`: this is where every dial passes, redirects included.
+    /// A new socket to the address, or `CURL_SOCKET_BAD`: this is where every dial passes.
     fileprivate func dial(_ target: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
         let (family, kind, proto, length) = (
             target.pointee.family, target.pointee.socktype, target.pointee.protocol, target.pointee.addrlen
         )
-        let allowed = withUnsafePointer(to: &target.pointee.addr) { mayDial($0, socklen_t(length)) }
+        let allowed = withUnsafePointer(to: &target.pointee.addr) {
+            route?.allows($0, socklen_t(length)) == true
+        }
         guard allowed else {
             refusedAddresses += 1
             return curl_socket_t(-1)
@@ -142,25 +162,35 @@ final class CurlTransfer {
         return socket(family, kind | Int32(SOCK_CLOEXEC.rawValue), proto)
     }
 
+    /// Whether libcurl may find out what a host is that its name cache does not have: an address in numbers only.
+    fileprivate var mayResolve: Bool { route?.isLiteral == true }
+
     // MARK: Outcome
 
     private var seconds: Double {
         Double(scrape_easy_offset(easy, CURLINFO_TOTAL_TIME_T)) / 1_000_000
     }
 
+    private var status: Int { scrape_easy_long(easy, CURLINFO_RESPONSE_CODE) }
+
     private func answer() -> CurlAnswer {
-        let redirected = scrape_easy_long(easy, CURLINFO_REDIRECT_COUNT) > 0
+        let status = self.status
         return CurlAnswer(
-            status: scrape_easy_long(easy, CURLINFO_RESPONSE_CODE),
-            redirectedURL: redirected ? effectiveURL : nil,
+            status: status,
+            location: CurlAnswer.isRedirect(status) ? location : nil,
             contentType: header("Content-Type"),
             retryAfter: header("Retry-After"),
             body: body,
+            headerBytes: headers.bytes,
             seconds: seconds)
     }
 
-    private var effectiveURL: String? {
-        scrape_easy_string(easy, CURLINFO_EFFECTIVE_URL).map { String(cString: $0) }
+    private var location: [UInt8]? {
+        var found: UnsafeMutablePointer<curl_header>?
+        guard curl_easy_header(easy, "Location", 0, UInt32(CURLH_HEADER), -1, &found) == CURLHE_OK, let found,
+            let value = found.pointee.value, value.pointee != 0
+        else { return nil }
+        return Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
     }
 
     /// Of the last answer only; the last field line of that name.
@@ -178,17 +208,17 @@ final class CurlTransfer {
         switch refusal {
         case .bodyTooLarge: return .bodyTooLarge
         case .headersTooLarge: return .headersTooLarge
-        case nil: break
+        case .tooManyCodings: return .tooManyCodings
+        case .bodyCut, nil: break
         }
         switch code {
         case CURLE_COULDNT_CONNECT:
             return dialledAddresses == 0 && refusedAddresses > 0 ? .addressRefused : .connect
         case CURLE_OPERATION_TIMEDOUT:
             return scrape_easy_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0 ? .connectTimeout : .timeout
-        // Also what libcurl calls an answer without a status line (HTTP/0.9): then a request got no header back.
+        // Also what libcurl calls an answer without a status line (HTTP/0.9): then a request was sent.
         case CURLE_UNSUPPORTED_PROTOCOL:
-            return scrape_easy_long(easy, CURLINFO_REQUEST_SIZE) > headers.requestBytes
-                ? .lost : .schemeRefused
+            return scrape_easy_long(easy, CURLINFO_REQUEST_SIZE) > 0 ? .lost : .schemeRefused
         // libcurl's bound on a single header line.
         case CURLE_OUT_OF_MEMORY where headers.bytes > 0 && body.isEmpty: return .headersTooLarge
         case CURLE_OK: return .lost
@@ -214,20 +244,20 @@ extension CurlTransfer {
             { context, purpose, target in
                 guard purpose == CURLSOCKTYPE_IPCXN else { return curl_socket_t(-1) }
                 return CurlTransfer.from(context!).dial(target!)
-            })
+            },
+            { _, _, context in CurlTransfer.from(context!).mayResolve ? 0 : 1 })
     }
 
     private func setConnectionOptions() {
         set(CURLOPT_NOSIGNAL, 1)
-        // A resolver thread that is no longer wanted is left to end alone: waiting for it would stop the loop.
-        set(CURLOPT_QUICK_EXIT, 1)
+        // The route's name cache is never out of date: it ends with the route.
+        set(CURLOPT_DNS_CACHE_TIMEOUT, -1)
         // Refused, and not needed, while the handle still has its buffer of the transfer before.
         _ = scrape_easy_set_long(easy, CURLOPT_BUFFERSIZE, settings.receiveBufferBytes)
         set(CURLOPT_MAXAGE_CONN, settings.maxIdleSeconds)
         set(CURLOPT_LOW_SPEED_LIMIT, settings.minBytesPerSecond)
         set(CURLOPT_LOW_SPEED_TIME, settings.minBytesPerSecond > 0 ? settings.lowSpeedSeconds : 0)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
-        set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         // Empty, not null: null would take the proxy of the environment.
         set(CURLOPT_PROXY, "")
         // Without a directory libcurl keeps the parsed certificates; with one it reads them again each connection.
@@ -242,15 +272,41 @@ extension CurlTransfer {
         set(CURLOPT_PIPEWAIT, request.url.hasPrefix("https:") ? 1 : 0)
         // Empty: every encoding this libcurl can undo.
         set(CURLOPT_ACCEPT_ENCODING, "")
-        set(CURLOPT_FOLLOWLOCATION, request.maxRedirects > 0 ? 1 : 0)
-        set(CURLOPT_MAXREDIRS, request.maxRedirects)
+        // Redirects are the caller's work: each leads to a host that must be looked up and judged first.
+        set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
         set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
         // By Content-Length, before a byte of the body is read.
-        scrape_easy_set_offset(easy, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maxBodyBytes))
+        if !request.cutsBody {
+            scrape_easy_set_offset(easy, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maxBodyBytes))
+        }
         set(CURLOPT_USERAGENT, request.userAgent)
+        if let body = request.body { setBody(body) }
         for line in request.headerLines { headerList = curl_slist_append(headerList, line) }
         scrape_easy_set_list(easy, CURLOPT_HTTPHEADER, headerList)
+    }
+
+    private func setBody(_ body: [UInt8]) {
+        scrape_easy_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+        // Copied by libcurl. Null, which an empty array may have, would make it ask for the body by a callback.
+        body.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress, !bytes.isEmpty {
+                _ = scrape_easy_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, start)
+            } else {
+                set(CURLOPT_COPYPOSTFIELDS, "")
+            }
+        }
+        // No pause before the body to ask whether it is welcome (RFC 9110 §10.1.1).
+        headerList = curl_slist_append(headerList, "Expect:")
+    }
+
+    private func setRoute(_ route: CurlRoute) {
+        if self.route !== route {
+            _ = scrape_easy_set_pointer(easy, CURLOPT_SHARE, route.share)
+            self.route = route
+        }
+        // Null too: a handle keeps the pairs of a transfer that was cancelled before libcurl had read them.
+        scrape_easy_set_list(easy, CURLOPT_RESOLVE, route.missingHostPairs)
     }
 
     private func set(_ option: CURLoption, _ value: Int) {
@@ -272,7 +328,6 @@ extension CurlFailure.Cause {
         case CURLE_COULDNT_CONNECT: self = .connect
         case CURLE_OPERATION_TIMEDOUT: self = .timeout
         case CURLE_FILESIZE_EXCEEDED: self = .bodyTooLarge
-        case CURLE_TOO_MANY_REDIRECTS: self = .tooManyRedirects
         case CURLE_URL_MALFORMAT: self = .schemeRefused
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,

@@ -39,6 +39,20 @@ enum IPAddress: Hashable, Sendable {
         withUnsafeBytes(of: address) { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
     }
 
+    /// As inet_ntop(3) writes it.
+    var text: String {
+        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        switch self {
+        case .v4(let number):
+            var address = in_addr(s_addr: number.bigEndian)
+            inet_ntop(AF_INET, &address, &buffer, socklen_t(buffer.count))
+        case .v6(let number):
+            var address = number.bigEndian
+            inet_ntop(AF_INET6, &address, &buffer, socklen_t(buffer.count))
+        }
+        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+    }
+
     var bitWidth: Int {
         switch self {
         case .v4: 32

@@ -16,4 +16,10 @@ struct CurlURLs: URLParsing {
         var resolver = URLResolver(base: parse(base))
         return references.map { resolver.resolve($0) }
     }
+
+    /// A reference as its bytes came, such as a redirect's, which need not be UTF-8.
+    func resolve(_ reference: [UInt8], against base: WebURL) -> WebURL? {
+        var resolver = URLResolver(base: base)
+        return resolver.resolve(reference)
+    }
 }

@@ -49,7 +49,12 @@ struct URLResolver {
     /// Nil where the result is no http or https URL with a host, or is longer than `CurlURLs.maxURLBytes`.
     mutating func resolve(_ reference: String) -> WebURL? {
         guard reference.utf8.count <= CurlURLs.maxURLBytes else { return nil }
-        let trimmed = Self.trim(Array(reference.utf8)[...])
+        return resolve(Array(reference.utf8))
+    }
+
+    mutating func resolve(_ reference: [UInt8]) -> WebURL? {
+        guard reference.count <= CurlURLs.maxURLBytes else { return nil }
+        let trimmed = Self.trim(reference[...])
         // Browsers drop tabs and newlines wherever they are.
         if trimmed.contains(where: { $0 == 9 || $0 == 10 || $0 == 13 }) {
             let cleaned = trimmed.filter { $0 != 9 && $0 != 10 && $0 != 13 }

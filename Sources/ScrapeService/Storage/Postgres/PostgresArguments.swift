@@ -8,7 +8,7 @@ enum PostgresValue: Sendable {
     case integer(Int)
     case double(Double)
     case text(String?)
-    case json(String)
+    case json(String?)
     case uuid(UUID)
     case bytes([UInt8])
     /// Days since 2000-01-01.
@@ -74,7 +74,7 @@ struct PostgresArguments: Sendable, ExpressibleByArrayLiteral {
         case .integer(let value): add(TypeID.int4) { $0.append(bigEndian: Int32(clamping: value)) }
         case .double(let value): add(TypeID.float8) { $0.append(bigEndian: value.bitPattern) }
         case .text(let value): addOptional(TypeID.text, value) { $0.append(text: $1) }
-        case .json(let value): add(TypeID.json) { $0.append(text: value) }
+        case .json(let value): addOptional(TypeID.json, value) { $0.append(text: $1) }
         case .uuid(let value): add(TypeID.uuid) { $0.append(uuid: value) }
         case .bytes(let value): add(TypeID.bytea) { $0.append(contentsOf: value) }
         case .date(let value): add(TypeID.date) { $0.append(bigEndian: value) }

@@ -23,7 +23,11 @@ struct Migration: Sendable {
         Migration(version: 2, name: "frontier functions", sql: frontierFunctions),
         Migration(version: 3, name: "lease functions", sql: leaseFunctions),
         Migration(version: 4, name: "views", sql: views),
+        Migration(
+            version: 5, name: "several shards a job",
+            sql: [spreadTables, spreadFrontier, spreadLeases, controlFunctions].joined(separator: "\n")),
         Migration(version: 8, name: "retention functions", sql: retentionFunctions),
+        Migration(version: 9, name: "warnings", sql: warnings),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0

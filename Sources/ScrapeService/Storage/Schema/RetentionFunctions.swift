@@ -26,6 +26,7 @@ extension Migration {
                     j.finished_at is null
                     or j.finished_at >= clock_timestamp() - make_interval(days => p_days)
                     or j.deleted_at is not null
+                    or not j.swept
                     or exists (select from queue q where q.job = j.key)))
         $$;
 

@@ -1,0 +1,42 @@
+import HTTPCore
+
+/// What robots.txt has to say of a run's pages.
+extension JobRun {
+    /// Asked before a page waits for anything else: who may not fetch takes no permit and no place at the host.
+    /// Throws `CancellationError` only.
+    func robotsVerdict(on page: QueuedPage) async throws -> RobotsVerdict {
+        guard lease.spec.politeness.robots else { return .allowed(crawlDelay: nil) }
+        return try await context.robots.verdict(for: page.url, userAgent: userAgent) { request in
+            try await self.fetchRobots(request)
+        }
+    }
+
+    /// A fetch as every other: it counts as one of the job's and as one of the host's.
+    private func fetchRobots(_ request: FetchRequest) async throws -> FetchResponse {
+        var request = request
+        request.timeout = min(request.timeout, .seconds(lease.spec.fetch.timeoutSeconds))
+        request.connectTimeout = min(request.connectTimeout, .seconds(lease.spec.fetch.connectTimeoutSeconds))
+        let origin = request.url.origin
+        try await permits.acquire()
+        defer { permits.release() }
+        try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
+        defer { context.hosts.release(origin) }
+        try await waitForTrust()
+        return try await send(request)
+    }
+
+    /// Nil: the page may be fetched. One whose robots.txt cannot be had waits for it as it would wait for its own
+    /// server, and is skipped in the end: what is not known to be allowed is not fetched.
+    func settlement(of page: QueuedPage, under verdict: RobotsVerdict) -> PageSettlement? {
+        switch verdict {
+        case .allowed: return nil
+        case .disallowed: return PageSettlement(page: page, result: .skipped(.robots))
+        case .unreachable(let code, let retryAfter):
+            let result = failed(page, code, asked: retryAfter)
+            if case .retry = result { return PageSettlement(page: page, result: result) }
+            return PageSettlement(
+                page: page, result: .skipped(.robots), detail: "no robots.txt: \(code.text)")
+        case .failed(let failure): return settlement(of: page, failure)
+        }
+    }
+}
