@@ -127,7 +127,7 @@ private struct Parts {
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
-                hosts: HostLimiter(loop: workLoop), robots: RobotsCache(loop: workLoop, workers: workers),
+                fetches: FetchScheduler(loop: workLoop), robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(),
                 userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
         let responder = WebService.responder(

@@ -9,7 +9,7 @@ struct EngineContext: Sendable {
     var fetcher: any PageFetcher
     var compiler: any PageCompiler
     var urls: any URLParsing
-    var hosts: HostLimiter
+    var fetches: FetchScheduler
     var robots: RobotsCache
     var workers: WorkerPool
     var signals: JobSignals
@@ -45,7 +45,7 @@ actor JobRun {
 
     let context: EngineContext
     let lease: JobLease
-    let permits: AsyncSemaphore
+    let seat: JobSeat
     let signal: Signal
     let logger: Logger
     var work: [String: PageWork] = [:]
@@ -73,7 +73,7 @@ actor JobRun {
     init(_ lease: JobLease, _ context: EngineContext) {
         self.lease = lease
         self.context = context
-        permits = AsyncSemaphore(permits: lease.spec.fetch.concurrency)
+        seat = context.fetches.makeSeat(permits: lease.spec.fetch.concurrency, lease.spec.politeness)
         signal = Signal(loop: context.loop)
         state = JobRunState(lease: lease)
         var logger = context.logger
@@ -92,6 +92,7 @@ actor JobRun {
             while await step(in: &group) {}
             group.cancelAll()
         }
+        context.fetches.dismiss(seat)
         if mustRelease { await release() }
         logger.info("job run ends")
     }
@@ -225,6 +226,7 @@ actor JobRun {
 
     private func start(_ pages: [QueuedPage], in group: inout DiscardingTaskGroup) {
         running += pages.count
+        context.fetches.expect(seat, pages.map(\.url.origin))
         for page in pages {
             group.addTask { await self.process(page) }
         }

@@ -42,28 +42,33 @@ extension JobRun {
         return settlement
     }
 
-    /// Holds one of the job's permits until the body is read, and meanwhile a place at the host until it has arrived.
-    /// In this order: who waits for a permit of its own takes no place from other jobs.
+    /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
     private func fetchAndRead(
         _ page: QueuedPage, _ work: PageWork, crawlDelay: Duration?
     ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
-        let origin = page.url.origin
-        try await permits.acquire()
-        defer { permits.release() }
-        let perHost = lease.spec.politeness.perHostConcurrency
-        try await context.hosts.acquire(origin, limit: crawlDelay == nil ? perHost : 1)
-        // The next one starts so long after this one, and not before this one is done.
-        if let crawlDelay { context.hosts.hold(origin, for: crawlDelay) }
+        let turn = try await context.fetches.enter(
+            seat, origin: page.url.origin, crawlDelay: crawlDelay ?? .zero)
+        defer { context.fetches.leave(turn) }
         try await waitForTrust()
         inFlight += 1
         defer { inFlight -= 1 }
         let response: FetchResponse
         do {
-            defer { context.hosts.release(origin) }
+            // The host's wish comes first: the place must not go to a page that does not know it.
+            defer { context.fetches.fetched(turn) }
             response = try await send(request(for: page))
+            obeyRetryAfter(response)
         }
         guard (200...299).contains(response.status) else { return (response, nil) }
-        return (response, await context.workers.run { Result { try work.read(response) } })
+        return (response, await context.workers.run(for: seat.number) { Result { try work.read(response) } })
+    }
+
+    /// 429 and 503 speak for the host (RFC 9110 §10.2.3): the one that answered, after redirects.
+    private func obeyRetryAfter(_ response: FetchResponse) {
+        guard response.status == 429 || response.status == 503,
+            let asked = RetryPolicy.retryAfter(response.retryAfter)
+        else { return }
+        context.fetches.hold(WebURL(canonical: response.finalURL).origin, for: asked)
     }
 
     /// A replica that was frozen sends nothing before it knows that it is still alive.
@@ -114,9 +119,6 @@ extension JobRun {
         case nil:
             let asked = RetryPolicy.retryAfter(response.retryAfter)
             settlement.result = failed(page, .http(response.status), asked: asked)
-            if let asked, response.status == 429 || response.status == 503 {
-                context.hosts.hold(page.url.origin, for: asked)
-            }
         case .success(let result):
             settlement.result = result
         case .failure(ExtractionError.notText):

@@ -16,11 +16,11 @@ extension JobRun {
         var request = request
         request.timeout = min(request.timeout, .seconds(lease.spec.fetch.timeoutSeconds))
         request.connectTimeout = min(request.connectTimeout, .seconds(lease.spec.fetch.connectTimeoutSeconds))
-        let origin = request.url.origin
-        try await permits.acquire()
-        defer { permits.release() }
-        try await context.hosts.acquire(origin, limit: lease.spec.politeness.perHostConcurrency)
-        defer { context.hosts.release(origin) }
+        let turn = try await context.fetches.enter(seat, origin: request.url.origin)
+        defer {
+            context.fetches.fetched(turn)
+            context.fetches.leave(turn)
+        }
         try await waitForTrust()
         return try await send(request)
     }

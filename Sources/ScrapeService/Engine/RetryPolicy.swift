@@ -1,4 +1,5 @@
 import Foundation
+import HTTPCore
 
 /// When a failed page is tried again: exponential backoff with full jitter, or what the server asked for.
 enum RetryPolicy {
@@ -18,14 +19,11 @@ enum RetryPolicy {
     /// `Retry-After` as seconds or as an HTTP date (RFC 9110 §10.2.3); nil where it is neither.
     static func retryAfter(_ field: String?, now: Date = Date()) -> Duration? {
         guard let field else { return nil }
-        if let seconds = Int(field) {
-            return seconds < 0 ? nil : min(maxRetryAfter, .seconds(seconds))
+        if !field.isEmpty, field.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            return min(maxRetryAfter, .seconds(Int(field) ?? .max))
         }
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "GMT")
-        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        guard let date = formatter.date(from: field) else { return nil }
-        return min(maxRetryAfter, max(.zero, .seconds(date.timeIntervalSince(now))))
+        let now = now.timeIntervalSince1970
+        guard let date = HTTPDate.parse(field, now: Int(now)) else { return nil }
+        return min(maxRetryAfter, max(.zero, .seconds(Double(date) - now)))
     }
 }

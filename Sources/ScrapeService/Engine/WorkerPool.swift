@@ -3,15 +3,19 @@ import Foundation
 import Synchronization
 
 /// Threads for work that computes: parsing and extraction, off the event loops and off Swift's own pool, which a few
-/// long computations would stop.
+/// long computations would stop. Jobs take turns: a small one waits for one piece of work of each other job, not for all
+/// that a large one has submitted.
 ///
-// @unchecked: `work` and `stopping` are touched only between `condition.lock()` and `unlock()`.
+// @unchecked: `lines`, `turns` and `stopping` are touched only between `condition.lock()` and `unlock()`.
 final class WorkerPool: @unchecked Sendable {
     /// Workers give way to the loops, so that a status read stays fast while every core parses (nice(2)).
     private static let niceness: Int32 = 5
 
     private let condition = NSCondition()
-    private var work = Deque<@Sendable () -> Void>()
+    /// Work not begun, by whom it is for; those without any are not in it.
+    private var lines: [Int: Deque<@Sendable () -> Void>] = [:]
+    /// Those in `lines`, the next first.
+    private var turns = Deque<Int>()
     private var stopping = false
 
     /// `threads`: as many as there are cores to compute on.
@@ -25,11 +29,19 @@ final class WorkerPool: @unchecked Sendable {
         }
     }
 
-    /// Runs `body` on a worker, after what was submitted before, and returns what it does.
-    func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    /// Runs `body` on a worker and returns what it does: after what was submitted before for the same `party`, in turn
+    /// with other parties.
+    func run<Value: Sendable>(for party: Int = 0, _ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
-            submit { continuation.resume(returning: body()) }
+            submit(for: party) { continuation.resume(returning: body()) }
         }
+    }
+
+    /// Pieces of work not begun.
+    var waiting: Int {
+        condition.lock()
+        defer { condition.unlock() }
+        return lines.values.reduce(0) { $0 + $1.count }
     }
 
     /// Ends the threads once the work submitted is done. Twice is fine.
@@ -40,13 +52,14 @@ final class WorkerPool: @unchecked Sendable {
         condition.unlock()
     }
 
-    private func submit(_ job: @escaping @Sendable () -> Void) {
+    private func submit(for party: Int, _ job: @escaping @Sendable () -> Void) {
         condition.lock()
         if stopping {
             condition.unlock()
             return job()
         }
-        work.append(job)
+        if lines[party] == nil { turns.append(party) }
+        lines[party, default: []].append(job)
         condition.signal()
         condition.unlock()
     }
@@ -60,10 +73,13 @@ final class WorkerPool: @unchecked Sendable {
     private func next() -> (@Sendable () -> Void)? {
         condition.lock()
         defer { condition.unlock() }
-        while work.isEmpty {
+        while turns.isEmpty {
             if stopping { return nil }
             condition.wait()
         }
-        return work.popFirst()
+        let party = turns.removeFirst()
+        let job = lines[party]?.popFirst()
+        if lines[party]?.isEmpty == true { lines[party] = nil } else { turns.append(party) }
+        return job
     }
 }

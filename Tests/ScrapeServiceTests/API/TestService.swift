@@ -52,7 +52,7 @@ final class TestService: Sendable {
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
-                hosts: HostLimiter(loop: workLoop), robots: RobotsCache(loop: workLoop, workers: workers),
+                fetches: FetchScheduler(loop: workLoop), robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(), userAgent: "test",
                 metrics: metrics.engine, logger: TestPostgres.logger))
         responder = WebService.responder(

@@ -16,10 +16,13 @@ import Testing
         #expect(RetryPolicy.retryAfter("3", now: now) == .seconds(3))
         #expect(RetryPolicy.retryAfter("Sun, 06 Nov 1994 08:49:47 GMT", now: now) == .seconds(10))
         #expect(RetryPolicy.retryAfter("Sun, 06 Nov 1994 08:49:27 GMT", now: now) == .zero)
+        #expect(RetryPolicy.retryAfter("Sunday, 06-Nov-94 08:49:47 GMT", now: now) == .seconds(10))
+        #expect(RetryPolicy.retryAfter("Sun Nov  6 08:49:47 1994", now: now) == .seconds(10))
         #expect(RetryPolicy.retryAfter("86400", now: now) == RetryPolicy.maxRetryAfter)
+        #expect(RetryPolicy.retryAfter("99999999999999999999", now: now) == RetryPolicy.maxRetryAfter)
     }
 
-    @Test(arguments: ["", "soon", "-1", "1.5"])
+    @Test(arguments: ["", "soon", "-1", "+1", "1.5"])
     func whatIsNeitherIsIgnored(_ field: String) {
         #expect(RetryPolicy.retryAfter(field) == nil)
     }

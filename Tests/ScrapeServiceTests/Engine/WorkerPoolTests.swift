@@ -29,4 +29,25 @@ import Testing
         pool.stop()
         #expect(await pool.run { 42 } == 42)
     }
+
+    @Test func aSmallJobDoesNotWaitForAllOfALargeOne() async {
+        let pool = WorkerPool(threads: 1)
+        defer { pool.stop() }
+        let tally = Tally()
+        let gate = DispatchSemaphore(value: 0)
+        async let blocked: Void = pool.run(for: 1) {
+            tally.enter()
+            gate.wait()
+        }
+        while tally.most == 0 { await Task.yield() }
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<100 { group.addTask { await pool.run(for: 1) { tally.note(1) } } }
+            while pool.waiting < 100 { await Task.yield() }
+            for _ in 0..<3 { group.addTask { await pool.run(for: 2) { tally.note(2) } } }
+            while pool.waiting < 103 { await Task.yield() }
+            gate.signal()
+        }
+        await blocked
+        #expect(tally.order.prefix(6).filter { $0 == 2 }.count == 3)
+    }
 }
