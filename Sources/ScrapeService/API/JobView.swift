@@ -42,6 +42,8 @@ struct JobView {
             body.date(job.startedAt)
             body.key("finished_at")
             body.date(job.finishedAt)
+            body.key("expires_at")
+            body.date(job.expiresAt)
             writeProgress(&body)
             writeRates(&body)
             writeHosts(&body)

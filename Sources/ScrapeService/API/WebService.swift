@@ -14,6 +14,7 @@ enum WebService {
     }
 
     static func responder(_ context: APIContext) -> any Responder {
-        ProblemResponder(next: router(context), logger: context.logger)
+        ProblemResponder(
+            next: ExpiredJobResponder(next: router(context), context: context), logger: context.logger)
     }
 }

@@ -25,6 +25,12 @@ package struct ServeCommand: AsyncParsableCommand {
             clients send Authorization: Bearer KEY.
             """)
     var apiKeyFile: String?
+    @Option(
+        help: """
+            Days that a job's data is kept after its end, 1…36500, as 30 or 30d; then the job is 410. Whole days are \
+            dropped, once their last job's time is over. [default: for ever]
+            """)
+    var retain: String?
     @Option(help: "Longest request body, bytes. [default: 4194304]")
     var maxBodyBytes: Int?
     @Option(help: "From a request's first byte to the end of its head. [default: 10]")
@@ -84,6 +90,7 @@ package struct ServeCommand: AsyncParsableCommand {
             database: try database.settle(settings),
             egress: EgressPolicy(allowed: try readNetworks(settings)),
             keys: keys,
+            retainDays: try settings.days(retain, "--retain", "SCRAPE_RETAIN"),
             limits: try readLimits(settings),
             userAgent: settings.text(userAgent, "SCRAPE_USER_AGENT") ?? "\(Service.name)/\(Service.version)",
             webhookRetryPause: try settings.seconds(
@@ -161,6 +168,8 @@ struct ServeConfiguration {
     var database: DatabaseConfiguration
     var egress: EgressPolicy
     var keys: [APIKey]
+    /// Nil: for ever.
+    var retainDays: Int?
     var limits: ServerLimits
     var userAgent: String
     var webhookRetryPause: Duration

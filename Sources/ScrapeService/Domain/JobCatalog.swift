@@ -72,6 +72,16 @@ struct JobListPosition: Hashable, Sendable {
     var id: JobID
 }
 
+/// What is left of a job whose data was dropped.
+struct ExpiredJob: Hashable, Sendable {
+    var id: JobID
+    var state: JobState
+    var stopReason: StopReason?
+    var outcome: Outcome?
+    var finishedAt: Date?
+    var expiredAt: Date
+}
+
 enum Deletion: Sendable {
     case deleted, notFound, notTerminal
 }
@@ -112,6 +122,9 @@ protocol JobCatalog: DeliveryLog {
         -> Slice<LedgerEntry>
     func act(_ action: JobAction, on id: JobID, owner: String?) async throws -> ActionAnswer
     func delete(_ id: JobID, owner: String?) async throws -> Deletion
+    /// For a job that is not found: what is left of it, if it was kept for its time. Nil: there never was one, or it
+    /// was deleted.
+    func expired(_ id: JobID, owner: String?) async throws -> ExpiredJob?
     /// Throws unless the database answers and is migrated.
     func checkReady() async throws
 }
@@ -120,6 +133,8 @@ protocol JobCatalog: DeliveryLog {
 enum StoreError: Error, Sendable {
     /// No connection, or lost in mid-statement: try again later, nothing was lost. The text is for the log.
     case unavailable(String)
+    /// The database has a schema that is not this service's; the text may be shown.
+    case foreignSchema(String)
     /// A statement failed: a bug or a full disk. The text is for the log.
     case failed(String)
 }
