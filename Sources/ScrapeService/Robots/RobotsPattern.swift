@@ -1,3 +1,5 @@
+import Glibc
+
 /// The path of one rule: a prefix, with `*` for any octets and `$` for the end (RFC 9309 §2.2.3).
 struct RobotsPattern: Sendable {
     /// Normalised; every `*` in it is a wildcard. Without the ones at the end, which say nothing.
@@ -79,16 +81,26 @@ struct RobotsPattern: Sendable {
         return nil
     }
 
-    /// Parts so short are compared at every place: that is as fast, and linear still.
+    /// Parts so short are compared wherever their first octet stands: that is faster, and linear still.
     private static let maxPlainOctets = 16
 
     private static func findPlainly(
         _ pattern: UnsafeRawBufferPointer, _ part: Range<Int>, in path: UnsafeRawBufferPointer,
         from position: Int
     ) -> Int? {
-        (position...(path.count - part.count)).first { start in
-            part.indices.allSatisfy { path[start + $0 - part.lowerBound] == pattern[$0] }
+        guard let base = path.baseAddress, let needle = pattern.baseAddress else { return nil }
+        var start = position
+        while start + part.count <= path.count {
+            let places = path.count - part.count - start + 1
+            guard let first = memchr(base + start, Int32(pattern[part.lowerBound]), places) else {
+                return nil
+            }
+            if memcmp(first, needle + part.lowerBound, part.count) == 0 {
+                return UnsafeRawPointer(first) - base
+            }
+            start = UnsafeRawPointer(first) - base + 1
         }
+        return nil
     }
 
     /// For every beginning of the part, the longest shorter one that it ends with (Morris and Pratt): where to go on
