@@ -8,7 +8,7 @@ import Testing
     private let hook = Webhook(
         url: WebURL(canonical: "http://hook.test/in"), events: WebhookEvent.allCases,
         secret: WebhookSecret(text: "s3cret-of-the-hook"))
-    private let completed = JobEnd(state: .completed, reason: .finished, outcome: .ok)
+    private let completed = JobEnd(reason: .finished)
 
     /// Accepts a job of one page with a webhook.
     private func accept(_ fixture: StoreFixture, _ webhook: Webhook? = nil) async throws -> JobID {
@@ -64,7 +64,7 @@ import Testing
             _ = try await fixture.store.cancel(id, owner: nil)
             #expect(try await events(id, fixture).isEmpty)
             let lease = try await claim(fixture)
-            let end = JobEnd(state: .cancelled, reason: .cancelled, skipRest: .cancelled)
+            let end = JobEnd(reason: .cancelled)
             #expect(try await fixture.store.finish(lease, end))
             #expect(try await events(id, fixture) == [.cancelled])
         }
