@@ -31,6 +31,9 @@ extension PostgresStore {
     func expireJobs() async throws {
         guard let days = configuration.retainDays else { return }
         try await expireDays(days)
+        // With their deliveries: nobody is told any more, and the secret has nothing left to sign.
+        _ = try await query(
+            "delete from webhook w using job j where j.key = w.job and j.expired_at is not null")
         try await dropDays(days)
         for table in partitionedTables {
             while try await eraseDefaultRows(table, days) == defaultRowsChunk {}

@@ -83,11 +83,18 @@ import Testing
             let old = try await makeJob(fixture)
             let young = try await makeJob(fixture)
             try await backdate(fixture, old, age: 40)
+            for lease in [old, young] {
+                _ = try await fixture.store.query(
+                    "insert into webhook values ($1, 'http://h/', 'http://h', array['completed'], 'secret')",
+                    [.int(lease.key)])
+            }
             #expect(try await partitions(fixture) == before + 3)
             try await fixture.store.expireJobs()
             #expect(try await partitions(fixture) == before)
             #expect(try await rows(fixture, of: old) == 0)
             #expect(try await rows(fixture, of: young) == 7)
+            let told = try await fixture.number("select sum(job)::bigint from webhook")
+            #expect(told == Int(young.key), "the secret of an expired job is gone")
             #expect(try await fixture.store.snapshot(of: old.job, owner: nil) == nil)
             let left = try #require(try await fixture.store.expired(old.job, owner: "alice"))
             #expect(left.state == .completed && left.stopReason == .finished && left.outcome == .ok)
