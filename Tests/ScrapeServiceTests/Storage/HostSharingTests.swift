@@ -146,9 +146,9 @@ import Testing
     @Test func placesAreNeverMoreThanTheLimitHoweverReplicasAsk() async throws {
         try await StoreFixture.with(maxConnections: 8) { fixture in
             let limit = 5
-            let inUse = Mutex<(now: Int, most: Int)>((0, 0))
+            let inUse = InUse()
             try await withThrowingTaskGroup(of: Int.self) { group in
-                for _ in 0..<6 {
+                for _ in 0..<4 {
                     let replica = try await fixture.makeReplica()
                     group.addTask {
                         var held = 0
@@ -161,21 +161,20 @@ import Testing
                             let places = grants?.first?.places ?? 0
                             // What is in flight ends first, now and then all of it.
                             let next = Bool.random() ? places : max(places, held - 1)
-                            let change = next - held
-                            inUse.withLock { $0 = ($0.now + change, max($0.most, $0.now + change)) }
+                            inUse.change(by: next - held)
                             held = next
                             seen += places
                             try await TestPostgres.loop.sleep(for: .milliseconds(.random(in: 0...5)))
                         }
-                        inUse.withLock { [held] in $0.now -= held }
+                        inUse.change(by: -held)
                         try await fixture.store.retire(replica)
                         return seen
                     }
                 }
                 for try await seen in group { #expect(seen > 0) }
             }
-            #expect(inUse.withLock(\.most) <= limit)
-            #expect(inUse.withLock(\.most) > 1)
+            #expect(inUse.most <= limit)
+            #expect(inUse.most > 1)
         }
     }
 
@@ -183,11 +182,11 @@ import Testing
     @Test func startsOfAllReplicasAreSpaced() async throws {
         try await StoreFixture.with(maxConnections: 8) { fixture in
             let delay = Duration.milliseconds(50)
-            let starts = Mutex<[Moment]>([])
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            let sorted = try await withThrowingTaskGroup(of: [Moment].self) { group in
                 for _ in 0..<3 {
                     let replica = try await fixture.makeReplica()
                     group.addTask {
+                        var starts: [Moment] = []
                         var last = Moment.distantPast
                         for _ in 0..<25 {
                             let sent = Moment.now
@@ -197,18 +196,18 @@ import Testing
                             if let window = grants?.first?.window {
                                 var start = max(now + window.lowerBound, last + delay)
                                 while start <= sent + window.upperBound {
-                                    starts.withLock { [start] in $0.append(start) }
+                                    starts.append(start)
                                     last = start
                                     start = start + delay
                                 }
                             }
                             try await TestPostgres.loop.sleep(for: .milliseconds(.random(in: 50...250)))
                         }
+                        return starts
                     }
                 }
-                try await group.waitForAll()
+                return try await group.reduce(into: []) { $0 += $1 }.sorted()
             }
-            let sorted = starts.withLock { $0.sorted() }
             let last = try #require(sorted.last)
             let seconds = (last - sorted[0]) / .seconds(1)
             for (one, next) in zip(sorted, sorted.dropFirst()) {
@@ -230,6 +229,20 @@ import Testing
             let hosts = try await fixture.number("select count(*) from host")
             #expect(hosts == 1)
             try await expect(fixture, replica, use(held: 8), places: 8)
+        }
+    }
+}
+
+/// What many replicas use at once.
+private final class InUse: Sendable {
+    private let state = Mutex((now: 0, most: 0))
+
+    var most: Int { state.withLock(\.most) }
+
+    func change(by number: Int) {
+        state.withLock { state in
+            state.now += number
+            state.most = max(state.most, state.now)
         }
     }
 }
