@@ -241,7 +241,9 @@ import Testing
         let wait = bench.state.waits(of: seat, at: bench.now)
         #expect(wait == [HostWait(origin: "http://a", reason: .crawlDelay, waiting: 1, seconds: 2)])
         #expect(bench.pass(.milliseconds(1999)) == [])
-        #expect(bench.pass(.milliseconds(1)) == ["2"])
+        // One at a time as well.
+        #expect(bench.pass(.milliseconds(1)) == [])
+        #expect(bench.end("1") == ["2"])
     }
 
     // MARK: Shares
