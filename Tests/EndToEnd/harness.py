@@ -300,17 +300,30 @@ class PlainSite:
     def __init__(self, pages):
         self.directory, self.port = temporary_directory("pages"), free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
-        locations = []
-        for number, (path, (content_type, body)) in enumerate(pages.items()):
-            (self.directory / f"{number}.body").write_bytes(body)
-            locations.append(f'location = {path} {{ types {{ }} default_type "{content_type}"; '
-                             f"alias {self.directory}/{number}.body; }}")
+        self.locations = []
+        for path, (content_type, body) in pages.items():
+            self.add(path, content_type, body)
+        self._configure()
+
+    def add(self, path, content_type, body):
+        """A page that is there from the next start or `reload` on."""
+        name = f"{len(self.locations)}.body"
+        (self.directory / name).write_bytes(body)
+        self.locations.append(f'location = {path} {{ types {{ }} default_type "{content_type}"; '
+                              f"alias {self.directory}/{name}; }}")
+
+    def reload(self):
+        self._configure()
+        self.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+
+    def _configure(self):
         user = "user root;" if os.geteuid() == 0 else ""
         d = self.directory
         (d / "nginx.conf").write_text(f"""{user} daemon off; worker_processes 1; pid {d}/nginx.pid; error_log {d}/error.log;
 events {{ }} http {{ access_log {d}/access.log; client_body_temp_path {d}/b; proxy_temp_path {d}/p;
 fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
-server {{ listen 127.0.0.1:{self.port}; {" ".join(locations)} location / {{ return 404; }} }} }}""")
+server {{ listen 127.0.0.1:{self.port}; {" ".join(self.locations)} location / {{ return 404; }} }} }}""")
 
     def __enter__(self):
         command = ["nginx", "-p", str(self.directory), "-c", str(self.directory / "nginx.conf"),
@@ -323,6 +336,29 @@ server {{ listen 127.0.0.1:{self.port}; {" ".join(locations)} location / {{ retu
     def __exit__(self, *_):
         stop_process(self.process)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class AnySite(PlainSite):
+    """A PlainSite that answers every other path, robots.txt aside, with one page."""
+
+    def __init__(self, pages, page):
+        self.page = page
+        super().__init__(pages)
+
+    def _configure(self):
+        (self.directory / "any.html").write_bytes(self.page)
+        super()._configure()
+        path = self.directory / "nginx.conf"
+        path.write_text(path.read_text().replace(
+            "location / { return 404; }",
+            "location = /robots.txt { return 404; } keepalive_requests 100000; types { text/html html; } "
+            f"location / {{ root {self.directory}; rewrite ^ /any.html break; }}").replace(
+            "events { }", "events { worker_connections 8192; }"))
+
+    def access_log(self):
+        """The lines, once nginx has written those of the last requests."""
+        time.sleep(0.2)
+        return (self.directory / "access.log").read_text().splitlines()
 
 
 def as_postgres(command):

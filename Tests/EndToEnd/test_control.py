@@ -116,3 +116,80 @@ def test_a_status_with_202_can_be_read_at_once(client, small_site):
         location = answer.headers["Location"]
         assert client.get(location).status == 200
         client.post(f"{location}/cancel")
+
+
+# Pause, resume, retry-failed
+
+
+def act(client, job_id, action):
+    """The status that an accepted action answers with."""
+    answer = client.post(f"/v1/jobs/{job_id}/{action}")
+    assert answer.status == 202, (action, answer.status, answer.body[:300])
+    return harness.as_json(answer)
+
+
+def refused(client, job_id, action):
+    """The code of the 409 that an action meets."""
+    answer = client.post(f"/v1/jobs/{job_id}/{action}")
+    assert answer.status == 409, (action, answer.status, answer.body[:300])
+    return harness.as_json(answer)["code"]
+
+
+def test_a_pause_is_a_pause_also_over_a_crash_and_nothing_is_lost(binary):
+    with harness.Site("--pages", "20", "--no-faults", "--latency-ms", "100", "--concurrency", "32") as site:
+        with harness.Service(binary) as service:
+            job_id = service.client.submit(site.job)
+            fetching(service.client, job_id)
+            for _ in range(2):
+                assert act(service.client, job_id, "pause")["status"] == "paused"
+            time.sleep(1)  # what was on its way is cut off by then
+            paused_at, fetched = time.time(), service.client.status(job_id)["progress"]["fetched"]
+            service.kill()
+            service.start()
+            time.sleep(QUIET_SECONDS)
+            status = service.client.status(job_id)
+            assert status["status"] == "paused" and status["progress"]["fetched"] == fetched
+            late = [line for line in site.access_log() if line.started > paused_at]
+            assert not late, late[:3]
+            for _ in range(2):
+                assert act(service.client, job_id, "resume")["status"] == "running"
+            status = service.client.finished(job_id)
+            assert (status["status"], status["outcome"]) == ("completed", "ok")
+            assert status["progress"]["items"] == 600
+            assert refused(service.client, job_id, "resume") == "job_not_paused"
+            assert refused(service.client, job_id, "pause") == "job_is_over"
+
+
+def test_a_paused_job_can_be_cancelled(client, slow_site):
+    job_id = client.submit(slow_site.job)
+    fetching(client, job_id)
+    act(client, job_id, "pause")
+    act(client, job_id, "cancel")
+    status = client.finished(job_id, CANCEL_SECONDS)
+    assert status["status"] == "cancelled" and status["progress"]["skipped"] > 0
+
+
+def test_only_the_failed_pages_are_fetched_again(client):
+    """Ten of a hundred pages answer 500 for a while: a hundred items in the end, for a hundred and ten requests."""
+    page = b"<!doctype html><p>a page</p>"
+    pages = {f"/{n}.html": ("text/html", page) for n in range(100) if n % 10}
+    with harness.PlainSite(pages) as site:
+        job = {"start": [{"url": site.origin + "/{n}.html", "variables": {"n": {"from": 0, "to": 99}}}],
+               "pages": {"page": {"fields": {"text": "p"}}}, "fetch": {"retries": 0}}
+        job_id = client.submit(job)
+        status = client.finished(job_id)
+        assert (status["outcome"], status["progress"]["failed"]) == ("partial", 10)
+        assert status["failures"] == [{"code": "http_404", "count": 10}]
+        for n in range(0, 100, 10):
+            site.add(f"/{n}.html", "text/html", page)
+        site.reload()
+        status = act(client, job_id, "retry-failed")
+        assert status["progress"]["failed"] == 0 and not status["terminal"] and status["failures"] == []
+        status = client.finished(job_id)
+        assert (status["outcome"], status["progress"]["items"]) == ("ok", 100)
+        asked = [line for line in (site.directory / "access.log").read_text().splitlines() if "robots.txt" not in line]
+        assert len(asked) == 110
+        rows = list(client.walk(f"/v1/jobs/{job_id}/pages?limit=30"))
+        assert sorted(row["attempts"] for row in rows) == [1] * 90 + [2] * 10
+        assert act(client, job_id, "retry-failed")["status"] == "completed", "nothing failed: nothing happens"
+

@@ -14,6 +14,7 @@ LEASE_SECONDS = 10
 CANCEL_SECONDS = 5
 HANDOVER_SECONDS = 1
 QUIET_SECONDS = 1.5
+HEARTBEAT_SECONDS = 4
 
 PAGE = b"<!doctype html><title>one</title><p>one page, five words here</p>"
 
@@ -107,3 +108,51 @@ def wait_for_end(port, job_id):
     """A script's long poll; it may be told anything when the replica goes, but not left waiting."""
     with contextlib.suppress(OSError, harness.http.client.HTTPException):
         harness.Client(port).get(f"/v1/jobs/{job_id}?wait=60")
+
+
+# Limits, exact whoever works
+
+LISTINGS, ADVERTS = 20, 300
+
+
+def wide_site():
+    """20 listings of 300 links each to 6000 pages of one item."""
+    pages = {f"/l{n}.html": ("text/html", "".join(f'<a href="/a{n * ADVERTS + m}.html">x</a>' for m in range(ADVERTS)).encode())
+             for n in range(LISTINGS)}
+    return harness.AnySite(pages, b"<!doctype html><p>an advert</p>")
+
+
+def wide_job(site, **limits):
+    return {"start": [{"url": site.origin + "/l{n}.html", "variables": {"n": {"from": 0, "to": LISTINGS - 1}}, "as": "listing"}],
+            "pages": {"listing": {"follow": [{"links": "a", "as": "advert"}]}, "advert": {"fields": {"text": "p"}}},
+            "fetch": {"concurrency": 1000}, "politeness": {"per_host_concurrency": 1000}, "limits": limits}
+
+
+@pytest.mark.parametrize("name, limit", [("max_pages", 5000), ("max_pages", 1), ("max_items", 4321)])
+def test_limits_are_exact_under_a_thousand_fetches_over_three_replicas(binary, postgres, name, limit):
+    with wide_site() as site, replica(binary, postgres) as one, replica(binary, postgres) as two, \
+            replica(binary, postgres) as three:
+        job_id = one.client.submit(wide_job(site, **{name: limit}))
+        status = two.client.finished(job_id)
+        progress = status["progress"]
+        assert (status["status"], status["stop_reason"]) == ("completed", name)
+        counted = progress["items"] if name == "max_items" else progress["fetched"] + progress["failed"]
+        assert counted == limit
+        assert progress["discovered"] == progress["fetched"] + progress["failed"] + progress["skipped"]
+        items = list(three.client.walk(f"/v1/jobs/{job_id}/results?limit=1000"))
+        assert len(items) == progress["items"] == len({item["url"] for item in items})
+
+
+def test_a_large_job_is_worked_on_by_every_replica_and_no_page_is_fetched_twice(binary, postgres):
+    with wide_site() as site, replica(binary, postgres) as one, replica(binary, postgres) as two:
+        time.sleep(HEARTBEAT_SECONDS)  # until each knows of the other
+        job = {**wide_job(site), "fetch": {"concurrency": 40}, "politeness": {"per_host_concurrency": 40}}
+        job_id = one.client.submit(job)
+        workers = set()
+        while not (status := one.client.status(job_id))["terminal"]:
+            workers |= owners(postgres)
+            time.sleep(0.05)
+        assert status["outcome"] == "ok" and status["progress"]["items"] == LISTINGS * ADVERTS
+        assert workers == {one.process.pid, two.process.pid}
+        asked = [line.split('"')[1] for line in site.access_log() if "robots.txt" not in line]
+        assert len(asked) == len(set(asked)) == LISTINGS * (ADVERTS + 1)

@@ -69,6 +69,8 @@ actor PostgresPool {
             return try await lend(acquireTimeout, body)
         } catch let error as PostgresError where retrying && error.isConnectionLoss {
             logger.debug("trying again on another connection", metadata: ["cause": "\(error)"])
+            // What ended this session may have ended the others too, without their sockets having told yet.
+            await dropIdle()
             return try await lend(acquireTimeout, body)
         }
     }
@@ -99,6 +101,10 @@ actor PostgresPool {
         pause = nil
         for borrower in borrowers { answer(borrower, .failure(PostgresError(.closed, "the pool is closed"))) }
         borrowers = []
+        await dropIdle()
+    }
+
+    private func dropIdle() async {
         let cold = idle
         idle = []
         for connection in cold { await connection.close() }
