@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz build format lint docs bench bench-http image clean
+.PHONY: help demo test chaos fuzz build format lint docs bench bench-http image clean
 
 SOURCES := Sources Tests Benchmarks Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
 
@@ -20,7 +20,12 @@ test: ## Everything from nothing: lint, build, unit tests, allocations, end-to-e
 	swift test --no-parallel
 	Benchmarks/http/allocations
 	Tests/EndToEnd/run
+	Tests/Chaos/run --short
 	RUNS=50000 MUTATIONS=5000 Fuzzing/run
+
+chaos: ## Break replicas, Postgres and the network while jobs run: make chaos [RUNS=30] [SEED=n] (Tests/Chaos/README.md)
+	Scripts/bootstrap test
+	Tests/Chaos/run --runs $(or $(RUNS),30) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## Fuzz the request parser and compare it with h11: make fuzz [RUNS=10000000] (Fuzzing/README.md)
 	Scripts/bootstrap test

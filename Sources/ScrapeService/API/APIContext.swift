@@ -23,8 +23,8 @@ struct APIContext: Sendable {
 extension APIContext {
     /// The job of the path, as its owner sees it; unknown and others' jobs are the same 404.
     func job(of request: Request) async throws -> JobSnapshot {
-        let id = try jobID(of: request)
-        guard let job = try await catalog.snapshot(of: id, owner: try authenticator.owner(of: request)) else {
+        let owner = try authenticator.owner(of: request)
+        guard let job = try await catalog.snapshot(of: try jobID(of: request), owner: owner) else {
             throw Problem.jobNotFound
         }
         return job

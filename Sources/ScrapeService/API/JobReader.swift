@@ -47,7 +47,7 @@ struct JobReader {
         if let limits = job.value("limits") { spec.limits = readLimits(limits, findings) }
         spec.onFailure =
             job.choice("on_failure", ["continue", "stop"]).flatMap(FailurePolicy.init) ?? .continue
-        job.unsupported("webhook", "webhooks are")
+        spec.webhook = job.value("webhook").flatMap { readWebhook($0, findings) }
         job.finish()
         checkKinds(spec, findings)
         return spec

@@ -42,6 +42,8 @@ struct JobView {
             body.date(job.startedAt)
             body.key("finished_at")
             body.date(job.finishedAt)
+            body.key("expires_at")
+            body.date(job.expiresAt)
             writeProgress(&body)
             writeRates(&body)
             writeHosts(&body)
@@ -169,6 +171,7 @@ struct JobView {
         body.object { links in
             for (name, suffix) in [
                 ("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts"),
+                ("deliveries", "/deliveries"),
             ] {
                 links.key(name)
                 links.string(path + suffix)

@@ -15,6 +15,8 @@ struct Problem: Error, Hashable {
     /// A sentence for people; of a 5xx never the inner cause.
     var detail: String
     var errors: [Place] = []
+    /// What is left of the job that was asked for.
+    var expired: ExpiredJob?
     var headers: HTTPFields = [:]
 
     init(
@@ -49,10 +51,30 @@ struct Problem: Error, Hashable {
             body.key("request_id")
             body.string(requestID)
             if !errors.isEmpty { write(errors, to: &body) }
+            if let expired { write(expired, to: &body) }
         }
         var fields = headers
         fields[.contentType] = "application/problem+json"
         return Response(status: status, headers: fields, body: .bytes(writer.bytes))
+    }
+
+    /// An extension member (RFC 9457 §3.2): `status` is HTTP's there, so the job's has an object of its own.
+    private func write(_ job: ExpiredJob, to body: inout JSONWriter) {
+        body.key("job")
+        body.object { body in
+            body.key("id")
+            body.string(job.id.description)
+            body.key("status")
+            body.string(job.state.rawValue)
+            body.key("stop_reason")
+            body.string(optional: job.stopReason?.rawValue)
+            body.key("outcome")
+            body.string(optional: job.outcome?.rawValue)
+            body.key("finished_at")
+            body.date(job.finishedAt)
+            body.key("expired_at")
+            body.date(job.expiredAt)
+        }
     }
 
     private func write(_ errors: [Place], to body: inout JSONWriter) {
@@ -75,6 +97,21 @@ extension Problem {
     static let retryAfterSeconds = 5
 
     static let jobNotFound = Problem(.notFound, "job_not_found", "There is no such job.")
+
+    static func jobExpired(_ job: ExpiredJob) -> Problem {
+        var problem = Problem(
+            .gone, "job_expired",
+            "The job was kept for its time and its data is gone; `job` tells how it ended.")
+        problem.expired = job
+        return problem
+    }
+
+    /// Another version of the service has migrated the database, or none has yet.
+    static func foreignSchema(_ detail: String) -> Problem {
+        Problem(
+            .serviceUnavailable, "schema_mismatch", detail.prefix(1).uppercased() + detail.dropFirst() + ".",
+            headers: [.retryAfter: "\(retryAfterSeconds)"])
+    }
 
     static let unavailable = Problem(
         .serviceUnavailable, "database_unavailable",

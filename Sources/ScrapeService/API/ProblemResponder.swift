@@ -35,6 +35,10 @@ struct ProblemResponder: Responder {
             logger.warning(
                 "database unavailable", metadata: ["request_id": "\(request.id)", "cause": "\(cause)"])
             return answer(.unavailable, request)
+        } catch StoreError.foreignSchema(let detail) {
+            logger.warning(
+                "schema does not fit", metadata: ["request_id": "\(request.id)", "cause": "\(detail)"])
+            return answer(.foreignSchema(detail), request)
         } catch StoreError.failed(let cause) {
             logger.error("database error", metadata: ["request_id": "\(request.id)", "cause": "\(cause)"])
             return answer(Self.internalError, request)

@@ -102,11 +102,15 @@ struct ResultRoutes: Sendable {
     // MARK: The ledger
 
     @Sendable func pages(_ request: Request) async throws -> Response {
-        let query = try QueryReader(request, allowing: ["status", "limit", "cursor"])
+        let query = try QueryReader(request, allowing: ["status", "code", "limit", "cursor"])
         let job = try await context.job(of: request)
-        let status = try query.choice("status", PageStatus.self)
+        let filter = LedgerFilter(
+            status: try query.choice("status", PageStatus.self), code: query.string("code"))
+        if filter.code != nil, filter.status == .queued || filter.status == .fetched {
+            throw Problem.invalidQuery("code", "only failed and skipped pages have one")
+        }
         let slice = try await context.catalog.pages(
-            of: job.id, status: status, after: try query.position(), limit: try query.limit())
+            of: job.id, filter, after: try query.position(), limit: try query.limit())
         let path = JobView.path(job.id) + "/pages"
         let next = slice.hasMore ? query.link(path, cursor: Cursor.text(slice.position)) : nil
         return Paged.response(next: next) { list in

@@ -1,6 +1,6 @@
 /// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as}`.
 struct StartReader {
-    private static let maxURLLength = 8_000
+    static let maxURLLength = 8_000
     /// Places of variables in one URL: more are a mistake, and each costs for every URL that is made.
     private static let maxPlaceholders = 32
     /// The contract's names of variables: letters, digits and underscores.

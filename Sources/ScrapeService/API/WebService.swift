@@ -7,12 +7,14 @@ enum WebService {
         JobRoutes(context: context).add(to: &router)
         ResultRoutes(context: context).add(to: &router)
         WordRoutes(context: context).add(to: &router)
+        DeliveryRoutes(context: context).add(to: &router)
         HealthRoutes(context: context).add(to: &router)
         MetricsRoutes(context: context).add(to: &router)
         return router
     }
 
     static func responder(_ context: APIContext) -> any Responder {
-        ProblemResponder(next: router(context), logger: context.logger)
+        ProblemResponder(
+            next: ExpiredJobResponder(next: router(context), context: context), logger: context.logger)
     }
 }

@@ -8,6 +8,8 @@ import UnixSignals
 struct Application {
     /// Pause between two looks for a database that is not there yet.
     private static let databaseInterval = Duration.seconds(1)
+    /// How often it is asked whether a newer service has migrated the database: this one must not work on it then.
+    private static let schemaInterval = Duration.seconds(5)
 
     private let configuration: ServeConfiguration
     private let logger: Logger
@@ -21,7 +23,8 @@ struct Application {
         Descriptors.raiseLimit()
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let database = Database(configuration.database, logger: logger)
-        let storage = try await database.open()
+        var storage = try await database.open()
+        storage.retainDays = configuration.retainDays
         let parts = try Parts(configuration, storage, logger)
         do {
             let port = try await parts.server.start(
@@ -70,7 +73,25 @@ struct Application {
         }
         await parts.listener.start()
         await parts.engine.start()
+        await parts.webhooks.start()
         logger.info("ready for work")
+        try await watchSchema(parts)
+        await parts.engine.stop()
+    }
+
+    /// Returns once the database has another schema than this service's.
+    private func watchSchema(_ parts: Parts) async throws {
+        while true {
+            try await parts.workLoop.sleep(for: Self.schemaInterval)
+            do {
+                try await parts.workStore.checkReady()
+            } catch StoreError.foreignSchema(let cause) {
+                logger.critical("no more work here: the schema has changed", metadata: ["cause": "\(cause)"])
+                return
+            } catch {
+                logger.debug("the schema could not be looked at", metadata: ["cause": "\(error)"])
+            }
+        }
     }
 }
 
@@ -84,10 +105,13 @@ private struct Parts {
     let listener: WakeListener
     let fetcher: CurlFetcher
     let engine: Engine
+    let webhooks: WebhookDelivery
     let accessLog: AccessLog?
     let server: Server
+    let logger: Logger
 
     init(_ configuration: ServeConfiguration, _ storage: StorageConfiguration, _ logger: Logger) throws {
+        self.logger = logger
         answerLoop = try EventLoop(name: "answer")
         workLoop = try EventLoop(name: "work")
         workers = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
@@ -110,6 +134,7 @@ private struct Parts {
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(),
                 userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
+        webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,
@@ -124,17 +149,55 @@ private struct Parts {
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
     }
 
-    /// In order: no new requests, no new fetches, what is fetched is settled, leases go back.
+    private static func webhooks(
+        _ configuration: ServeConfiguration, _ store: PostgresStore, _ fetcher: CurlFetcher,
+        _ signals: JobSignals, _ metrics: ServiceMetrics, _ loop: EventLoop, _ logger: Logger
+    ) -> WebhookDelivery {
+        var limits = WebhookDelivery.Limits()
+        limits.policy.firstPause = configuration.webhookRetryPause
+        let context = WebhookContext(
+            loop: loop, store: store, fetcher: fetcher, signals: signals, userAgent: configuration.userAgent,
+            metrics: metrics.webhooks, logger: logger,
+            body: { delivery in
+                let job = try await store.snapshot(of: delivery.job, owner: nil)
+                return job.map { WebhookView(delivery: delivery, job: $0).bytes }
+            })
+        return WebhookDelivery(context, limits: limits)
+    }
+
+    /// For the database to take what is fetched and the leases. One that is away is known to be, and costs a second
+    /// or two; one that hangs costs this, and its leases expire.
+    private static let storeDrainTimeout = Duration.seconds(10)
+
+    /// Leases go back at once, beside the answers that are under way: a client that waits for its job here must not
+    /// keep the job from the other replicas.
     func stop() async {
-        await server.shutdown()
+        async let answered: Void = server.shutdown()
+        await bounded(workStore, workLoop) {
+            await listener.stop()
+            await engine.stop()
+            await webhooks.stop()
+            await workStore.close()
+        }
+        await answered
         accessLog?.stop()
-        await listener.stop()
-        await engine.stop()
         await fetcher.stop()
         workers.stop()
-        await readStore.close()
-        await workStore.close()
+        await bounded(readStore, answerLoop) { await readStore.close() }
         workLoop.stop()
         answerLoop.stop()
+    }
+
+    /// Runs `body`; lets go of the store's connections where it takes longer than ``storeDrainTimeout``.
+    private func bounded(
+        _ store: PostgresStore, _ loop: EventLoop, _ body: () async -> Void
+    ) async {
+        let abandoning = Task { [logger] in
+            try await loop.sleep(for: Self.storeDrainTimeout)
+            logger.warning("the database does not answer: leases are left to expire")
+            await store.abandon()
+        }
+        await body()
+        abandoning.cancel()
     }
 }

@@ -21,6 +21,7 @@ struct Database {
             url = configuration.url ?? ""
         }
         var storage = StorageConfiguration(databaseURL: url)
+        storage.directURL = configuration.directURL
         storage.maxConnections = configuration.poolSize
         storage.serviceVersion = Service.version
         return storage

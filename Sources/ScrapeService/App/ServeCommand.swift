@@ -19,8 +19,18 @@ package struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
     @Option(help: "Networks that jobs may reach besides the public internet, comma-separated CIDRs.")
     var egressAllow: String?
-    @Option(help: "File with one API key a line; clients send Authorization: Bearer KEY.")
+    @Option(
+        help: """
+            File with one API key a line, or KEY read for one that may only read the jobs of the key above it; \
+            clients send Authorization: Bearer KEY.
+            """)
     var apiKeyFile: String?
+    @Option(
+        help: """
+            Days that a job's data is kept after its end, 1…36500, as 30 or 30d; then the job is 410. Whole days are \
+            dropped, once their last job's time is over. [default: for ever]
+            """)
+    var retain: String?
     @Option(help: "Longest request body, bytes. [default: 4194304]")
     var maxBodyBytes: Int?
     @Option(help: "From a request's first byte to the end of its head. [default: 10]")
@@ -40,6 +50,12 @@ package struct ServeCommand: AsyncParsableCommand {
     var maxConnectionsPerAddress: Int?
     @Option(help: "User-Agent of jobs that name none.")
     var userAgent: String?
+    @Option(
+        help: """
+            Pause before a webhook that was not taken is sent again; it grows fourfold with each of the 6 retries. \
+            [default: 2, about half an hour in all]
+            """)
+    var webhookRetrySeconds: Double?
     @Option(help: "trace, debug, info, notice, warning or error. [default: info]")
     var logLevel: String?
     @Option(help: "json, one object a line, or text. [default: json]")
@@ -74,8 +90,12 @@ package struct ServeCommand: AsyncParsableCommand {
             database: try database.settle(settings),
             egress: EgressPolicy(allowed: try readNetworks(settings)),
             keys: keys,
+            retainDays: try settings.days(retain, "--retain", "SCRAPE_RETAIN"),
             limits: try readLimits(settings),
             userAgent: settings.text(userAgent, "SCRAPE_USER_AGENT") ?? "\(Service.name)/\(Service.version)",
+            webhookRetryPause: try settings.seconds(
+                webhookRetrySeconds, "--webhook-retry-seconds", "SCRAPE_WEBHOOK_RETRY_SECONDS",
+                default: WebhookPolicy().firstPause),
             logLevel: try database.level(logLevel, settings),
             logFormat: try settings.choice(
                 logFormat, "--log-format", "SCRAPE_LOG_FORMAT",
@@ -85,10 +105,10 @@ package struct ServeCommand: AsyncParsableCommand {
                 default: true))
     }
 
-    private func readKeys(_ settings: Settings) throws -> [String] {
+    private func readKeys(_ settings: Settings) throws -> [APIKey] {
         guard let path = settings.text(apiKeyFile, "SCRAPE_API_KEY_FILE") else { return [] }
         do {
-            let keys = try Authenticator.keys(in: String(contentsOfFile: path, encoding: .utf8))
+            let keys = try APIKey.keys(in: String(contentsOfFile: path, encoding: .utf8))
             if keys.isEmpty { throw SettingError(name: "--api-key-file", reason: "\(path) holds no key") }
             return keys
         } catch let error as KeyFileError {
@@ -147,9 +167,12 @@ struct ServeConfiguration {
     var bind: BindAddress
     var database: DatabaseConfiguration
     var egress: EgressPolicy
-    var keys: [String]
+    var keys: [APIKey]
+    /// Nil: for ever.
+    var retainDays: Int?
     var limits: ServerLimits
     var userAgent: String
+    var webhookRetryPause: Duration
     var logLevel: Logger.Level
     var logFormat: LogFormat
     var logsAccess: Bool

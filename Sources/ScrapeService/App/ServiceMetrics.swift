@@ -18,14 +18,18 @@ struct ServiceMetrics: Sendable {
 
     let server: ServerMetrics
     let engine: EngineMetrics
+    let webhooks: WebhookMetrics
     private let registry: PrometheusRegistry
 
     init() {
-        let parts = [Self.help, ServerMetrics.help, EngineMetrics.help, ProcessMetrics.help]
+        let parts = [
+            Self.help, ServerMetrics.help, EngineMetrics.help, WebhookMetrics.help, ProcessMetrics.help,
+        ]
         let help = parts.reduce(into: [:]) { all, part in all.merge(part) { $1 } }
         let registry = PrometheusRegistry(help: help)
         server = ServerMetrics(factory: registry)
         engine = EngineMetrics(factory: registry)
+        webhooks = WebhookMetrics(factory: registry)
         let process = ProcessMetrics(factory: registry)
         registry.beforeExposition { process.update() }
         Meter(label: Names.build, dimensions: [("version", Service.version)], factory: registry).set(1)

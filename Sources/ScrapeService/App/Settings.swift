@@ -39,6 +39,18 @@ struct Settings {
         return value
     }
 
+    /// A number of days, as `30` or `30d`; at most a hundred years.
+    func days(_ flag: String?, _ name: String, _ variable: String) throws(SettingError) -> Int? {
+        guard let text = text(flag, variable) else { return nil }
+        let number = text.hasSuffix("d") ? String(text.dropLast()) : text
+        guard let days = Int(number), (1...36_500).contains(days) else {
+            throw SettingError(
+                name: flag == nil ? variable : name,
+                reason: "\"\(text)\" is no number of days from 1 to 36500, such as 30d")
+        }
+        return days
+    }
+
     /// One of a few words.
     func choice<Value>(
         _ flag: String?, _ name: String, _ variable: String, among choices: [(word: String, value: Value)],

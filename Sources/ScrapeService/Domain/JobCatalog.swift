@@ -60,9 +60,26 @@ struct JobFilter: Sendable {
     var createdAfter: Date?
 }
 
+/// Which rows of the ledger.
+struct LedgerFilter: Sendable {
+    var status: PageStatus?
+    /// A ``FailureCode`` or ``SkipReason``: failed and skipped pages have one.
+    var code: String?
+}
+
 /// Where a list of jobs goes on: newest first, by creation then id.
 struct JobListPosition: Hashable, Sendable {
     var id: JobID
+}
+
+/// What is left of a job whose data was dropped.
+struct ExpiredJob: Hashable, Sendable {
+    var id: JobID
+    var state: JobState
+    var stopReason: StopReason?
+    var outcome: Outcome?
+    var finishedAt: Date?
+    var expiredAt: Date
 }
 
 enum Deletion: Sendable {
@@ -90,7 +107,7 @@ enum ActionAnswer: Sendable {
 
 /// What the API asks of the store. `owner` nil sees every job.
 /// Throws ``StoreError`` only.
-protocol JobCatalog: Sendable {
+protocol JobCatalog: DeliveryLog {
     /// Job, start pages and idempotency key commit together: once this returns, a power cut loses nothing.
     func accept(_ job: NewJob) async throws -> Acceptance
     func snapshot(of id: JobID, owner: String?) async throws -> JobSnapshot?
@@ -101,11 +118,13 @@ protocol JobCatalog: Sendable {
     /// In commit order; ownership is checked by `snapshot` or `spec` before.
     func items(of id: JobID, after: Position, limit: Int) async throws -> Slice<Item>
     /// The ledger, in order of discovery; a page still in the frontier is `queued`.
-    func pages(of id: JobID, status: PageStatus?, after: Position, limit: Int) async throws -> Slice<
-        LedgerEntry
-    >
+    func pages(of id: JobID, _ filter: LedgerFilter, after: Position, limit: Int) async throws
+        -> Slice<LedgerEntry>
     func act(_ action: JobAction, on id: JobID, owner: String?) async throws -> ActionAnswer
     func delete(_ id: JobID, owner: String?) async throws -> Deletion
+    /// For a job that is not found: what is left of it, if it was kept for its time. Nil: there never was one, or it
+    /// was deleted.
+    func expired(_ id: JobID, owner: String?) async throws -> ExpiredJob?
     /// Throws unless the database answers and is migrated.
     func checkReady() async throws
 }
@@ -114,6 +133,8 @@ protocol JobCatalog: Sendable {
 enum StoreError: Error, Sendable {
     /// No connection, or lost in mid-statement: try again later, nothing was lost. The text is for the log.
     case unavailable(String)
+    /// The database has a schema that is not this service's; the text may be shown.
+    case foreignSchema(String)
     /// A statement failed: a bug or a full disk. The text is for the log.
     case failed(String)
 }

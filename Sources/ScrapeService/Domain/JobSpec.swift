@@ -10,6 +10,7 @@ struct JobSpec: Hashable, Sendable, Codable {
     var politeness = Politeness()
     var limits = JobLimits()
     var onFailure = FailurePolicy.continue
+    var webhook: Webhook?
 
     func page(named name: String) -> PageKind? { pages.first { $0.name == name } }
 

@@ -73,6 +73,8 @@ struct JobSnapshot: Sendable {
     var createdAt: Date
     var startedAt: Date?
     var finishedAt: Date?
+    /// Its data is kept at least until then; nil: for ever, or not over yet.
+    var expiresAt: Date?
     var counters: JobCounters
     var gauges: JobGauges
     /// Most frequent first.

@@ -3,8 +3,11 @@ struct FetchRequest: Sendable {
     var url: WebURL
     /// Sent as a POST; nil: a GET.
     var body: [UInt8]?
+    /// Of the whole: names, redirects and bodies.
     var timeout: Duration
+    /// Of each connection, with the look-up of its name.
     var connectTimeout: Duration
+    /// 0: a redirect is the answer.
     var maxRedirects: Int
     /// Counted after decompression, while the body streams in.
     var maxBodyBytes: Int
@@ -24,6 +27,7 @@ struct FetchResponse: Sendable {
     /// The `Retry-After` field, whole (RFC 9110 §10.2.3).
     var retryAfter: String?
     var body: [UInt8]
+    /// From the request to the end of the last answer.
     var seconds: Double
 }
 

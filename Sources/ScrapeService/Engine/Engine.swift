@@ -11,6 +11,8 @@ actor Engine {
         var leaseTTL = Duration.seconds(10)
         /// Trust in the own lease ends this long before the database's: clocks run, packets stand.
         var leaseMargin = Duration.seconds(2)
+        /// Pause after a heartbeat that failed: work goes on this soon after the store is back.
+        var heartbeatRetry = Duration.seconds(1)
         /// How often the store is asked for work that no signal told of.
         var pollInterval = Duration.seconds(1)
         /// Between two claims, for each run this process has, where there are other replicas.
@@ -74,13 +76,13 @@ actor Engine {
 
     private func heartbeats() async {
         while !stopping {
-            await beat()
-            try? await context.loop.sleep(for: limits.leaseTTL / 3)
+            let isAlive = await beat()
+            try? await context.loop.sleep(for: isAlive ? limits.leaseTTL / 3 : limits.heartbeatRetry)
         }
     }
 
     /// The lease is trusted from the moment the heartbeat was sent, by this machine's monotonic clock.
-    private func beat() async {
+    private func beat() async -> Bool {
         let sent = ContinuousClock.now
         do {
             if let living = try await context.store.heartbeat(replica, ttl: limits.leaseTTL) {
@@ -89,7 +91,7 @@ actor Engine {
                     until: sent + limits.leaseTTL - limits.leaseMargin, living: living)
                 await context.agreement.serve(as: replica, until: context.membership.trustedUntil)
                 if first { wake.notify() }
-                return
+                return true
             }
             context.logger.warning("this replica was declared dead: its jobs are others' now")
             await abandonAll()
@@ -97,6 +99,7 @@ actor Engine {
             context.logger.warning("no heartbeat", metadata: ["cause": "\(error)"])
             if !context.membership.isTrusted { await abandonAll() }
         }
+        return false
     }
 
     /// All leases are lost: stop every run, go on as a new replica.

@@ -21,8 +21,11 @@ actor CurlFetcher: PageFetcher {
     /// What a fetch has used of its limits, over all its redirects.
     private struct Spent {
         let began = ContinuousClock.now
-        var seconds = 0.0
         var headerBytes = 0
+        /// The last transfer was not all there was: a name was waited for, or a redirect was followed.
+        var isMoreThanATransfer = false
+
+        var seconds: Double { (ContinuousClock.now - began) / .seconds(1) }
     }
 
     /// `loop` outlives the fetcher; ``stop()`` it before letting go.
@@ -62,15 +65,16 @@ actor CurlFetcher: PageFetcher {
         do {
             while true {
                 let answer = try await hop(chain, request, ticket, &spent)
-                spent.seconds += answer.seconds
-                spent.headerBytes += answer.headerBytes
                 guard try chain.follow(answer, urls) else {
-                    return FetchResponse(answer, finalURL: chain.url, seconds: spent.seconds)
+                    let seconds = spent.isMoreThanATransfer ? spent.seconds : answer.seconds
+                    return FetchResponse(answer, finalURL: chain.url, seconds: seconds)
                 }
+                spent.headerBytes += answer.headerBytes
+                spent.isMoreThanATransfer = true
             }
         } catch let failure as CurlFailure {
             if failure.cause == .cancelled { throw CancellationError() }
-            throw FetchFailure(failure.cause, request, seconds: spent.seconds + failure.seconds)
+            throw FetchFailure(failure.cause, request, seconds: spent.seconds)
         }
     }
 
@@ -78,13 +82,23 @@ actor CurlFetcher: PageFetcher {
     private func hop(
         _ chain: RedirectChain, _ request: FetchRequest, _ ticket: UInt64, _ spent: inout Spent
     ) async throws -> CurlAnswer {
-        let began = ContinuousClock.now
+        guard let host = URLHost(chain.url) else { throw CurlFailure(cause: .schemeRefused) }
+        let began = spent.isMoreThanATransfer ? .now : spent.began
         let end = spent.began + request.timeout
         let connectEnd = began + request.connectTimeout
-        let route = try await route(to: chain.url, ticket, began, connectEnd: connectEnd, end: end)
-        let now = ContinuousClock.now
-        spent.seconds += (now - began) / .seconds(1)
-        guard now < end else { throw CurlFailure(cause: .timeout, seconds: 0) }
+        var now = began
+        let route: CurlRoute
+        if let known = resolver.verdict(on: host, at: began) {
+            route = try known.route
+        } else {
+            route = try await verdict(
+                on: host, ticket, until: min(connectEnd, end),
+                timeoutCause: connectEnd < end ? .connectTimeout : .timeout
+            ).route
+            now = .now
+            spent.isMoreThanATransfer = true
+        }
+        guard now < end else { throw CurlFailure(cause: .timeout) }
         let curlRequest = CurlRequest(
             chain, request, timeout: end - now, connectTimeout: connectEnd - now,
             maxHeaderBytes: settings.maxHeaderBytes - spent.headerBytes)
@@ -98,30 +112,28 @@ actor CurlFetcher: PageFetcher {
         }
     }
 
-    /// The addresses to dial, all of them allowed.
-    private func route(
-        to url: WebURL, _ ticket: UInt64, _ now: ContinuousClock.Instant,
-        connectEnd: ContinuousClock.Instant, end: ContinuousClock.Instant
-    ) async throws -> CurlRoute {
-        guard let host = URLHost(url) else { throw CurlFailure(cause: .schemeRefused, seconds: 0) }
-        switch try await verdict(on: host, ticket, now, connectEnd: connectEnd, end: end) {
-        case .allowed(let route): return route
-        case .refused: throw CurlFailure(cause: .addressRefused, seconds: 0)
-        case .unresolved: throw CurlFailure(cause: .dns, seconds: 0)
+    private func verdict(
+        on host: URLHost, _ ticket: UInt64, until deadline: ContinuousClock.Instant,
+        timeoutCause: CurlFailure.Cause
+    ) async throws -> HostVerdict {
+        try await withCheckedThrowingContinuation { continuation in
+            if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+            resolver.wait(for: host, ticket: ticket, until: deadline, timeoutCause: timeoutCause) {
+                continuation.resume(with: $0)
+            }
         }
     }
+}
 
-    private func verdict(
-        on host: URLHost, _ ticket: UInt64, _ now: ContinuousClock.Instant,
-        connectEnd: ContinuousClock.Instant, end: ContinuousClock.Instant
-    ) async throws -> HostVerdict {
-        if let known = resolver.verdict(on: host, at: now) { return known }
-        return try await withCheckedThrowingContinuation { continuation in
-            if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
-            resolver.wait(
-                for: host, ticket: ticket, until: min(connectEnd, end),
-                timeoutCause: connectEnd < end ? .connectTimeout : .timeout
-            ) { continuation.resume(with: $0) }
+extension HostVerdict {
+    /// The addresses to dial, where all of them are allowed.
+    fileprivate var route: CurlRoute {
+        get throws(CurlFailure) {
+            switch self {
+            case .allowed(let route): return route
+            case .refused: throw CurlFailure(cause: .addressRefused)
+            case .unresolved: throw CurlFailure(cause: .dns)
+            }
         }
     }
 }

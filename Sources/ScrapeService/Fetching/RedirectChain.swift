@@ -41,9 +41,9 @@ struct RedirectChain {
     /// Turns to where an answer redirects; false where that answer is the last.
     mutating func follow(_ answer: CurlAnswer, _ urls: CurlURLs) throws(CurlFailure) -> Bool {
         guard follows, let location = answer.location else { return false }
-        guard redirects < maxRedirects else { throw CurlFailure(cause: .tooManyRedirects, seconds: 0) }
+        guard redirects < maxRedirects else { throw CurlFailure(cause: .tooManyRedirects) }
         guard let next = urls.resolve(location, against: url) else {
-            throw CurlFailure(cause: .schemeRefused, seconds: 0)
+            throw CurlFailure(cause: .schemeRefused)
         }
         redirects += 1
         if body != nil, 301...303 ~= answer.status {

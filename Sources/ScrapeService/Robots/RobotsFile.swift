@@ -65,16 +65,17 @@ struct RobotsFile: Sendable {
         parser.parse(bytes)
         let groups = parser.groups
         let sitemaps = parser.sitemaps
+        let footprints = groups.map(Self.footprint)
         var tokens: [String: Place] = [:]
         for (token, indices) in parser.tokens {
-            let cost = indices.reduce(0) { $0 + Self.footprint(groups[$1]) }
+            let cost = indices.reduce(0) { $0 + footprints[$1] }
             tokens[token] = Place(groups: indices, cost: cost)
         }
         self.groups = groups
         self.sitemaps = sitemaps
         self.tokens = tokens
         footprintBytes =
-            groups.reduce(0) { $0 + Self.footprint($1) } + sitemaps.reduce(0) { $0 + $1.utf8.count + 32 }
+            footprints.reduce(0, +) + sitemaps.reduce(0) { $0 + $1.utf8.count + 32 }
             + tokens.reduce(0) { $0 + 128 + $1.value.groups.count * 8 }
     }
 

@@ -103,9 +103,8 @@ struct RobotsParser {
     }
 
     private static func trim(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        var bytes = bytes.drop(while: isSpace)
-        while let last = bytes.last, isSpace(last) { bytes.removeLast() }
-        return bytes
+        guard let last = bytes.lastIndex(where: { !isSpace($0) }) else { return [] }
+        return bytes[...last].drop(while: isSpace)
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool {

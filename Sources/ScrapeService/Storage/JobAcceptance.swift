@@ -52,6 +52,7 @@ extension PostgresStore {
         _ = try await connection.query(
             "insert into shard (job, shard, bucket) values ($1, 0, $2)",
             [.int(reference.key), .date(reference.bucket.days)])
+        if let webhook = job.spec.webhook { try await insert(webhook, of: reference, connection) }
         let discovered = try await enqueue(job.start, reference, connection)
         _ = try await connection.query(
             """

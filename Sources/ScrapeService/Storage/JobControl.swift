@@ -37,7 +37,7 @@ extension PostgresStore {
         let found = try await query(
             """
             select key, bucket, finished_at is not null from job
-            where id = $1 and ($2 is null or owner = $2)
+            where id = $1 and ($2 is null or owner = $2) and expired_at is null
             """,
             [.uuid(id.uuid), .text(owner)])
         guard var row = found.first else { return .notFound }

@@ -41,7 +41,7 @@ extension PostgresStore {
                 where j.id = $1 and ($2 is null or j.owner = $2) and j.deleted_at is null
                 """, [.uuid(id.uuid), .text(owner)])
             guard let row = result.first else { return nil }
-            return try JobSnapshot(row)
+            return try JobSnapshot(row, retainDays: configuration.retainDays)
         }
     }
 
@@ -73,7 +73,7 @@ extension PostgresStore {
                     order by id desc limit $6) j \(jobJoins)
                 order by j.id desc
                 """, arguments)
-            return try result.rows.map { try JobSnapshot($0) }
+            return try result.rows.map { try JobSnapshot($0, retainDays: configuration.retainDays) }
         }
     }
 
@@ -95,19 +95,19 @@ extension PostgresStore {
         }
     }
 
-    /// Without a status, or for queued pages, in order of discovery; settled ones of one status in the order
-    /// of their settling. Either way nothing appears behind a position, so a walk misses nothing while the
+    /// Without a status, or for queued pages, in order of discovery; settled ones of one status or code in the
+    /// order of their settling. Either way nothing appears behind a position, so a walk misses nothing while the
     /// job runs.
     func pages(
-        of id: JobID, status: PageStatus?, after: Position, limit: Int
+        of id: JobID, _ filter: LedgerFilter, after: Position, limit: Int
     ) async throws -> Slice<LedgerEntry> {
-        let sql = LedgerQuery.text(for: status)
+        let sql = LedgerQuery.text(for: filter)
         return try await walk(id, after: after, limit: limit) { job, shard, last, count in
             let result = try await self.query(
                 sql,
                 [
                     .date(job.bucket.days), .int(job.key), .smallInt(shard), .int(last), .int(count),
-                    .text(status?.rawValue),
+                    .text(filter.status?.rawValue), .text(filter.code),
                 ])
             return try Self.read { try result.rows.map { try LedgerQuery.entry($0) } }
         }
@@ -159,7 +159,8 @@ extension PostgresStore {
             }
         }
         guard version == Migration.latestVersion else {
-            throw StoreError.unavailable("schema version \(version), need \(Migration.latestVersion)")
+            throw StoreError.foreignSchema(
+                "the database has schema version \(version), this service needs \(Migration.latestVersion)")
         }
     }
 
@@ -191,7 +192,7 @@ extension JobCounters {
 }
 
 extension JobSnapshot {
-    fileprivate init(_ row: PostgresRow) throws(PostgresError) {
+    fileprivate init(_ row: PostgresRow, retainDays: Int?) throws(PostgresError) {
         var row = row
         id = JobID(uuid: try row.next())
         name = try row.nextOptional()
@@ -200,7 +201,9 @@ extension JobSnapshot {
         outcome = try row.optionalWord()
         createdAt = try row.next()
         startedAt = try row.nextOptional()
-        finishedAt = try row.nextOptional()
+        let finished: Date? = try row.nextOptional()
+        finishedAt = finished
+        expiresAt = retainDays.flatMap { finished?.addingTimeInterval(Double($0) * 86_400) }
         counters = try JobCounters(&row)
         // What a job that is over has left is skipped; moving it to the ledger may take a while.
         if state.isTerminal { counters.skipped += counters.remaining }

@@ -208,7 +208,7 @@ extension PostgresStore {
     }
 
     /// What nobody waits for: partitions of the coming days, old idempotency keys, deletions that were cut
-    /// short.
+    /// short, jobs whose time is over.
     func maintain() async {
         do {
             _ = try await query(
@@ -226,13 +226,14 @@ extension PostgresStore {
             let marked = try await query(
                 """
                 select key, bucket from job
-                where deleted_at < clock_timestamp() - interval '1 hour' limit 100
+                where deleted_at < clock_timestamp() - interval '1 hour' and expired_at is null limit 100
                 """)
             for row in marked.rows {
                 var row = row
                 try await erase(
                     JobReference(key: try row.next(), bucket: try row.next()))
             }
+            try await expireJobs()
         } catch {
             // Nothing depends on it today: default partitions take what has none, the rest waits for the next
             // time.

@@ -1,5 +1,5 @@
-/// The ledger's three walks: all pages, queued ones, settled ones of one status.
-/// Parameters: bucket, job, shard, last number, limit, status.
+/// The ledger's four walks: all pages, queued ones, settled ones of one status, and of one code.
+/// Parameters: bucket, job, shard, last number, limit, status, code.
 ///
 /// Pages are walked by the shard that found them, settled ones of a status by the shard that settled them: either
 /// gave its numbers in commit order.
@@ -24,9 +24,14 @@ enum LedgerQuery {
         where j.key = $2
         """
 
-    static func text(for status: PageStatus?) -> String {
-        switch status {
-        case nil:
+    static func text(for filter: LedgerFilter) -> String {
+        switch (filter.status, filter.code) {
+        case (let status, let code?):
+            // The first rows of each half, merged.
+            "select * from ("
+                + (status.map { [$0] } ?? statuses(with: code)).map { "(\(settled(with: $0)))" }
+                .joined(separator: " union all ") + ") as merged order by settled limit $5"
+        case (nil, nil):
             // One statement, one snapshot: a page that is being settled is in exactly one half.
             """
             (select page_id, \(settledColumns) from page
@@ -35,16 +40,36 @@ enum LedgerQuery {
             (select q.page_id, \(queuedColumns) \(queued) order by q.page_id limit $5)
             order by page_id limit $5
             """
-        case .queued:
+        case (.queued, nil):
             """
             select q.page_id, \(queuedColumns) \(queued) and j.finished_at is null order by q.page_id limit $5
             """
-        case .fetched, .failed, .skipped:
+        case (.fetched, nil), (.failed, nil), (.skipped, nil):
             """
             select settled, \(settledColumns) from page
             where bucket = $1 and job = $2 and settler = $3 and status = $6 and settled > $4
             order by settled limit $5
             """
+        }
+    }
+
+    /// Failed pages by the index of their codes; skipped ones by that of their status, for a job has few reasons to
+    /// skip.
+    private static func settled(with status: PageStatus) -> String {
+        """
+        select settled, \(settledColumns) from page
+        where bucket = $1 and job = $2 and settler = $3 and status = '\(status.rawValue)' and error = $7
+            and settled > $4
+        order by settled limit $5
+        """
+    }
+
+    /// Which pages may have a code: reading the others for it would be reading all of them in vain.
+    private static func statuses(with code: String) -> [PageStatus] {
+        switch SkipReason(rawValue: code) {
+        case nil: [.failed]
+        case .internalError: [.failed, .skipped]
+        default: [.skipped]
         }
     }
 

@@ -37,13 +37,16 @@ struct Migrator: Sendable {
     /// Returns the steps this call has applied. Throws ``MigrationError`` or ``StoreError``.
     @discardableResult
     func migrate(on loop: EventLoop, logger: Logger) async throws -> [Int] {
-        var session = configuration.connection
+        var session = configuration.directConnection
         session.statementTimeout = Self.waitLimit
         let connection = PostgresConnection(session, on: loop, logger: logger)
         do {
             try await connection.open()
             var applied: [Int] = []
-            for migration in migrations where try await apply(migration, connection) {
+            // Most starts find everything done, and then wait for no lock.
+            let done = try await Self.digests(connection)
+            for migration in migrations where done[migration.version] != migration.digest {
+                guard try await apply(migration, connection) else { continue }
                 logger.info(
                     "schema step \(migration.version) applied", metadata: ["step": "\(migration.name)"])
                 applied.append(migration.version)
@@ -72,6 +75,18 @@ struct Migrator: Sendable {
             "select coalesce(max(version), 0)::bigint from schema_migration")
         guard var row = result.first else { return 0 }
         return try row.next()
+    }
+
+    /// The steps that are there, by version; none where there is no schema.
+    private static func digests(_ connection: PostgresConnection) async throws -> [Int: String] {
+        let found = try await connection.query("select to_regclass('schema_migration') is not null")
+        guard var row = found.first, try row.next() else { return [:] }
+        let result = try await connection.query("select version, sha256 from schema_migration")
+        return try result.rows.reduce(into: [:]) { digests, row in
+            var row = row
+            let version: Int = try row.next()
+            digests[version] = try row.next(String.self)
+        }
     }
 
     private func apply(_ migration: Migration, _ connection: PostgresConnection) async throws -> Bool {

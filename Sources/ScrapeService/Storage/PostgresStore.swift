@@ -35,6 +35,9 @@ final class PostgresStore: JobCatalog, WorkStore {
     /// Waits for what is under way, then closes every connection. Twice is fine.
     func close() async { await pool.close() }
 
+    /// Ends what is under way, answered or not: for a server that does not answer any more.
+    func abandon() async { await pool.abandon() }
+
     /// Channel of the wake-ups; its notifications carry nothing, so many in one transaction are one.
     static let wakeChannel = "scrape_service_work"
 
@@ -103,7 +106,8 @@ extension StoreError {
         switch error.kind {
         case .connectFailed, .connectionLost, .poolExhausted, .cancelled, .closed:
             self = .unavailable("\(error)")
-        case .statement: self = error.isTransient ? .unavailable("\(error)") : .failed("\(error)")
+        case .statement where error.isTransient || error.isForeignSchema: self = .unavailable("\(error)")
+        case .statement: self = .failed("\(error)")
         case .misuse: self = .failed("\(error)")
         }
     }
@@ -114,7 +118,7 @@ extension PostgresConnection {
     func transaction<Value: Sendable>(
         _ body: @Sendable (PostgresConnection) async throws -> Value
     ) async throws -> Value {
-        try await run("begin")
+        try await begin()
         do {
             let value = try await body(self)
             try await run("commit")

@@ -4,8 +4,8 @@ import Logging
 /// Hears of new work (SQL `LISTEN`) on a connection of its own. A hint only: who misses one finds the work by
 /// polling.
 ///
-/// Needs a session of its own: not through a pooler in transaction mode, which accepts `LISTEN` and delivers
-/// nothing.
+/// Needs a session of its own, so it takes the direct way: a pooler in transaction mode accepts `LISTEN` and
+/// delivers nothing.
 actor WakeListener {
     /// A connection that is dead without saying so is found within this.
     private static let probeInterval = Duration.seconds(10)
@@ -49,7 +49,7 @@ actor WakeListener {
     private func listen() async {
         var backoff = Backoff(first: configuration.pool.minBackoff, last: configuration.pool.maxBackoff)
         while !isStopped {
-            let connection = PostgresConnection(configuration.connection, on: loop, logger: logger)
+            let connection = PostgresConnection(configuration.directConnection, on: loop, logger: logger)
             do {
                 try await connection.open()
                 await connection.setNotificationHandler { [wake] _ in wake() }

@@ -54,6 +54,7 @@ import Yams
         #expect(
             try property("Politeness", "per_host_concurrency")["default"] as? Int
                 == Politeness().perHostConcurrency)
+        #expect(try property("Politeness", "robots")["default"] as? Bool == Politeness().robots)
         #expect(try property("Limits", "max_page_bytes")["default"] as? Int == JobLimits().maxPageBytes)
         let states = try #require((schemas["State"] as? [String: Any])?["enum"] as? [String])
         #expect(Set(states) == Set(JobState.allCases.map(\.rawValue)))
@@ -61,6 +62,15 @@ import Yams
             $0 as? String
         }
         #expect(Set(reasons) == Set(StopReason.allCases.map(\.rawValue)))
+        let events = try #require((schemas["Event"] as? [String: Any])?["enum"] as? [String])
+        #expect(events == WebhookEvent.allCases.map(\.rawValue))
+        #expect(
+            try property("Webhook", "events")["default"] as? [String]
+                == WebhookEvent.terminal.map(\.rawValue))
+        #expect(try property("Webhook", "secret")["maxLength"] as? Int == JobReader.maxSecretLength)
+        #expect(
+            try property("Delivery", "status")["enum"] as? [String]
+                == DeliveryState.allCases.map(\.rawValue))
     }
 
     @Test func theExampleJobsAreAccepted() throws {

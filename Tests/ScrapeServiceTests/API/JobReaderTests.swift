@@ -48,6 +48,12 @@ private func pointers(_ text: String) -> [String] {
         #expect(spec.politeness.perHostConcurrency == 8)
     }
 
+    @Test func robotsIsObeyedUnlessAJobSaysOtherwise() throws {
+        #expect(try read(job()).politeness.robots)
+        #expect(try read(job(more: #","politeness":{"robots":true}"#)).politeness.robots)
+        #expect(try read(job(more: #","politeness":{"robots":false}"#)).politeness.robots == false)
+    }
+
     @Test func startMayBeAURLAListOrTemplates() throws {
         let one = #"{"p":{"fields":{"t":"h1"}}}"#
         #expect(try read(job(start: #""http://h/""#, pages: one)).start.count == 1)
@@ -89,7 +95,6 @@ private func pointers(_ text: String) -> [String] {
             ["/limits/max_pages", "/limits/max_file_bytes"]
         ),
         (job(more: #","politeness":{"robots":"yes"}"#), ["/politeness/robots"]),
-        (job(more: #","webhook":{"url":"http://h/"}"#), ["/webhook"]),
         (job(more: #","on_failure":"explode"}"#.replacing("}", with: "")), ["/on_failure"]),
         ("[]", [""]), ("3", [""]), ("{}", ["/pages", "/start"]),
         (#"{"start":"http://h/","pages":[]}"#, ["/pages"]),

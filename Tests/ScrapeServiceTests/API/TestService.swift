@@ -28,6 +28,7 @@ final class TestService: Sendable {
     let server: Server
     private let port: Int
     private let engine: Engine
+    private let webhooks: WebhookDelivery
     private let work: PostgresStore
     private let fetcher: CurlFetcher
     private let loops: [EventLoop]
@@ -57,21 +58,36 @@ final class TestService: Sendable {
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 workers: workers, signals: signals, membership: Membership(), userAgent: "test",
                 metrics: metrics.engine, logger: TestPostgres.logger))
+        let store = work
+        webhooks = WebhookDelivery(
+            WebhookContext(
+                loop: workLoop, store: store, fetcher: fetcher, signals: signals, userAgent: "test",
+                metrics: metrics.webhooks, logger: TestPostgres.logger,
+                body: { delivery in
+                    let job = try await store.snapshot(of: delivery.job, owner: nil)
+                    return job.map { WebhookView(delivery: delivery, job: $0).bytes }
+                }))
         responder = WebService.responder(
             APIContext(
                 catalog: catalog, urls: urls, compiler: compiler, signals: signals, workers: workers,
-                loop: answerLoop, authenticator: Authenticator(keys: keys), maxBodyBytes: 1 << 20,
+                loop: answerLoop,
+                authenticator: Authenticator(keys: try APIKey.keys(in: keys.joined(separator: "\n"))),
+                maxBodyBytes: 1 << 20,
                 exposition: { await metrics.exposition(pools) }, logger: TestPostgres.logger))
         server = Server(
             loop: answerLoop, logger: TestPostgres.logger, responder: responder, observer: metrics.server,
             errorResponse: { Problem($0).response(requestID: $1, instance: nil) })
         port = try await server.start(host: "127.0.0.1", port: 0)
-        if working { await engine.start() }
+        if working {
+            await engine.start()
+            await webhooks.start()
+        }
     }
 
     func stop() async {
         await server.shutdown()
         await engine.stop()
+        await webhooks.stop()
         await fetcher.stop()
         workers.stop()
         await catalog.close()

@@ -62,7 +62,19 @@ import Testing
     func beyondLoopbackAKeyIsNeeded(_ address: String) throws {
         #expect(throws: SettingError.self) { try settle(["--bind", address]) }
         let keys = try keyFile("# who\n\n0123456789abcdef\n")
-        #expect(try settle(["--bind", address, "--api-key-file", keys]).keys == ["0123456789abcdef"])
+        #expect(try settle(["--bind", address, "--api-key-file", keys]).keys == [APIKey("0123456789abcdef")])
+    }
+
+    @Test func aReadKeyReadsTheJobsOfTheKeyAboveIt() throws {
+        let path = try keyFile(
+            "full-key-of-alice\n\tread-key-of-alice   read\r\n#\nfull-key-of-bob-1\nread-key-of-bob-1 read\n")
+        let keys = try settle(["--api-key-file", path]).keys
+        #expect(keys.map(\.scope) == [.full, .read, .full, .read])
+        #expect(keys[0].owner == keys[1].owner && keys[2].owner == keys[3].owner)
+        #expect(keys[0].owner != keys[2].owner)
+        #expect(keys[0] == APIKey("full-key-of-alice"))
+        // What is kept cannot be sent: neither the configuration nor a message holds a key.
+        #expect(!"\(keys)".contains("key-of"))
     }
 
     @Test(arguments: ["127.0.0.1:80", "127.8.9.10:80", "[::1]:80", "localhost:80"])
@@ -80,7 +92,10 @@ import Testing
         #expect(throws: (any Error).self) { try settle(arguments) }
     }
 
-    @Test(arguments: ["short", "has a space in it 123", "# nothing\n"])
+    @Test(arguments: [
+        "short", "has a space in it 123", "# nothing\n", "0123456789abcdef write", "0123456789abcdef read",
+        "0123456789abcdef\n0123456789abcdef read",
+    ])
     func aKeyFileWithoutAUsableKeyIsRefused(_ text: String) throws {
         let path = try keyFile(text)
         #expect(throws: SettingError.self) { try settle(["--api-key-file", path]) }

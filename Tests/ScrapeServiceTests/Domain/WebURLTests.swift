@@ -11,4 +11,12 @@ import Testing
     func anOriginIsSchemeHostAndPort(_ text: String, _ origin: String) {
         #expect(WebURL(canonical: text).origin == origin)
     }
+
+    @Test(arguments: [
+        ("http://h/", "/"), ("https://h:8443/a?b", "/a?b"), ("http://h?q=/x", "/?q=/x"), ("http://h", "/"),
+        ("http://u:p@h:81/x@y?z#", "/x@y?z#"), ("http://[::1]:80/a//b", "/a//b"),
+    ])
+    func aTargetIsPathAndQuery(_ text: String, _ target: String) {
+        #expect(WebURL(canonical: text).target == target)
+    }
 }

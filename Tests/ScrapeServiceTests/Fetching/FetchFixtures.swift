@@ -6,11 +6,13 @@ import Testing
 
 /// Runs `body` with a fetcher on a loop of its own; it may go to loopback unless told otherwise.
 func withFetcher<Value>(
-    allow: [String] = ["127.0.0.0/8", "::1"], _ configure: (inout CurlSettings) -> Void = { _ in },
+    allow: [String] = ["127.0.0.0/8", "::1"], names: NameSettings = NameSettings(),
+    _ configure: (inout CurlSettings) -> Void = { _ in },
     _ body: (CurlFetcher, EventLoop) async throws -> Value
 ) async throws -> Value {
     let loop = try EventLoop(name: "fetch-test")
     var configuration = FetchConfiguration(egress: EgressPolicy(allowed: try allow.map { try CIDR($0) }))
+    configuration.names = names
     configure(&configuration.curl)
     let fetcher = try CurlFetcher(loop: loop, configuration: configuration)
     let result: Result<Value, any Error>
@@ -23,11 +25,12 @@ func withFetcher<Value>(
 func makeFetch(
     _ url: String, timeout: Duration = .seconds(20), connectTimeout: Duration = .seconds(10),
     maxRedirects: Int = 10,
-    maxBodyBytes: Int = 10 << 20, headers: [HeaderField] = []
+    maxBodyBytes: Int = 10 << 20, cutsBody: Bool = false, body: [UInt8]? = nil, headers: [HeaderField] = []
 ) -> FetchRequest {
     FetchRequest(
-        url: WebURL(canonical: url), timeout: timeout, connectTimeout: connectTimeout,
-        maxRedirects: maxRedirects, maxBodyBytes: maxBodyBytes, userAgent: "fetch-test/1", headers: headers)
+        url: WebURL(canonical: url), body: body, timeout: timeout, connectTimeout: connectTimeout,
+        maxRedirects: maxRedirects, maxBodyBytes: maxBodyBytes, cutsBody: cutsBody,
+        userAgent: "fetch-test/1", headers: headers)
 }
 
 extension CurlFetcher {

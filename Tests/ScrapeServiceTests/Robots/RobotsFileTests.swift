@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func aFileFullOfStarsIsReadInBoundedTime() {
-        let rules = (0..<26_000).map { "disallow: *\($0)z\n" }.joined()
+        let rules = (0..<3_000).map { "disallow: *\($0)z\n" }.joined()
         let file = RobotsFile(Array(("user-agent: *\n" + rules).utf8))
         let path = "/" + String(repeating: "1", count: 8_000)
         #expect(inTime { file.allows(path, for: nil) })

@@ -123,6 +123,38 @@ import Testing
         }
     }
 
+    @Test func aKeyIsKeptForAtLeastADayAndForgottenAfterTheRetention() async throws {
+        try await StoreFixture.with { fixture in
+            let retention = fixture.store.configuration.idempotencyRetention
+            #expect(retention >= .seconds(24 * 3600), "the contract's least")
+            let hours = retention / .seconds(3600)
+            for (name, age) in [
+                ("fresh", 0.0), ("a day", 24.0), ("just kept", hours - 0.1), ("old", hours + 0.1),
+            ] {
+                _ = try await fixture.store.accept(StoreFixture.makeJob(key: key(name)))
+                _ = try await fixture.store.pool.query(
+                    """
+                    update idempotency set created_at = clock_timestamp() - make_interval(secs => $2)
+                    where key = $1
+                    """, [.text(name), .double(age * 3600)])
+            }
+            await fixture.store.maintain()
+            for name in ["fresh", "a day", "just kept"] {
+                guard case .replayed = try await fixture.store.accept(StoreFixture.makeJob(key: key(name)))
+                else {
+                    Issue.record("\(name): the key was forgotten")
+                    continue
+                }
+            }
+            guard case .created = try await fixture.store.accept(StoreFixture.makeJob(key: key("old", 2)))
+            else {
+                Issue.record("the old key was kept")
+                return
+            }
+            #expect(try await fixture.number("select count(*) from job") == 5)
+        }
+    }
+
     @Test func aNameWithNULIsKept() async throws {
         try await StoreFixture.with { fixture in
             let job = StoreFixture.makeJob(name: "mo\0toren \u{1F600}")

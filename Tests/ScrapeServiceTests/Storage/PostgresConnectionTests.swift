@@ -82,6 +82,39 @@ import Testing
         }
     }
 
+    @Test func aHostThatIsSilentCostsItsShareOfTheTimeAndTheNextOneIsTried() async throws {
+        let (silent, relay) = (
+            try PostgresRelay(to: nil), try PostgresRelay(to: TestPostgres.shared.socketPath)
+        )
+        defer {
+            silent.close()
+            relay.close()
+        }
+        var configuration = makeConfiguration(
+            "host=127.0.0.1,127.0.0.1 port=\(silent.port),\(relay.port) user=postgres dbname=postgres")
+        configuration.connectTimeout = .seconds(6)
+        let start = ContinuousClock.now
+        try await with(configuration) { connection in
+            let answer = try await number(connection, "select 42")
+            #expect(answer == 42)
+            #expect(ContinuousClock.now - start < .seconds(5))
+        }
+    }
+
+    @Test func ofSeveralHostsTheOneThatTakesWritesIsMeantUnlessTheClientSaysOtherwise() throws {
+        let several = try ConnectionString(parsing: "host=a,b port=1,2 user=u").candidates.map(\.options)
+        #expect(several.map { $0["host"] } == ["a", "b"])
+        #expect(several.map { $0["port"] } == ["1", "2"])
+        #expect(several.allSatisfy { $0["target_session_attrs"] == "read-write" && $0["user"] == "u" })
+        let any = try ConnectionString(parsing: "postgresql://a,b:2/d?target_session_attrs=any").candidates
+        #expect(any.map { $0.options["target_session_attrs"] } == ["any", "any"])
+        let addresses = try ConnectionString(parsing: "host=a,b hostaddr=10.0.0.1,10.0.0.2 port=7").candidates
+        #expect(addresses.map { $0.options["hostaddr"] } == ["10.0.0.1", "10.0.0.2"])
+        #expect(addresses.map { $0.options["port"] } == ["7", "7"])
+        let one = try ConnectionString(parsing: "host=a").candidates
+        #expect(one.count == 1 && one[0].options["target_session_attrs"] == nil)
+    }
+
     @Test func namesAreResolvedBeforeLibpqSeesThem() async throws {
         let relay = try PostgresRelay(to: TestPostgres.shared.socketPath)
         defer { relay.close() }

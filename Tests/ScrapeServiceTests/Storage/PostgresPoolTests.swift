@@ -191,6 +191,62 @@ import Testing
         }
     }
 
+    @Test func whileNoServerAnswersNobodyWaitsLong() async throws {
+        try await with(acquireTimeout: .seconds(60), database: "host=/nowhere user=postgres") { pool in
+            for _ in 0..<2 {
+                let start = ContinuousClock.now
+                await #expect(throws: PostgresError.self) { try await pool.query("select 1") }
+                #expect(ContinuousClock.now - start < .seconds(2.5))
+            }
+        }
+    }
+
+    @Test func whoWaitsForALentConnectionWaitsItsTimeThoughNoOtherCanBeOpened() async throws {
+        let database = try await TestPostgres.shared.makeDatabase()
+        try await TestPostgres.shared.administer { connection in
+            let name = try #require(database.split(separator: "=").last)
+            try await connection.run("create role narrow login; alter database \(name) connection limit 1")
+        }
+        let narrow = database.replacing("user=postgres", with: "user=narrow")
+        try await with(maxConnections: 2, acquireTimeout: .seconds(20), database: narrow) { pool in
+            let waiter = try await pool.withConnection { _ in
+                let waiter = Task { try await pool.query("select 1") }
+                try await TestPostgres.loop.sleep(for: .seconds(2))
+                return waiter
+            }
+            #expect(try await waiter.value.rowCount == 1)
+        }
+    }
+
+    @Test func anAbandonedPoolEndsWhatIsUnderWay() async throws {
+        try await with { pool in
+            let work = Task { try await pool.withConnection { try await $0.run("select pg_sleep(30)") } }
+            try await wait(pool) { $0.leased == 1 }
+            let start = ContinuousClock.now
+            await pool.abandon()
+            await #expect(throws: PostgresError.self) { try await work.value }
+            await pool.close()
+            #expect(ContinuousClock.now - start < .seconds(5))
+        }
+    }
+
+    @Test func aSessionThatTakesNoWritesIsReplaced() async throws {
+        try await with(maxConnections: 1, database: try await TestPostgres.shared.makeDatabase()) { pool in
+            let first = try await backend(pool)
+            do {
+                try await pool.withConnection { connection in
+                    try await connection.run("set default_transaction_read_only = on")
+                    try await connection.run("create table t (x int)")
+                }
+                Issue.record("written")
+            } catch let error as PostgresError {
+                #expect(error.sqlState == "25006" && error.isConnectionLoss)
+            }
+            let second = try await backend(pool)
+            #expect(first != second)
+        }
+    }
+
     @Test func closingTwiceIsFineAndRefusesNewWork() async throws {
         try await with { pool in
             _ = try await backend(pool)

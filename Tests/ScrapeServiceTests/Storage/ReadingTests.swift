@@ -105,6 +105,26 @@ import Testing
         }
     }
 
+    @Test func pagesThatRobotsForbadeAreCountedOnceHoweverOftenTheBatchIsSent() async throws {
+        try await StoreFixture.with { fixture in
+            let lease = try await fixture.makeLease(pages: 7)
+            let pages = try await fixture.store.frontier(lease, after: 0, limit: 7)
+            let before = try await fixture.store.snapshot(of: lease.job, owner: nil)
+            #expect(before?.warnings == [])
+            let first = pages.prefix(3).map { PageSettlement.skipped($0, .robots) }
+            for _ in 0..<2 { _ = try await fixture.store.settle(lease, first, gauges: JobGauges()) }
+            let second: [PageSettlement] = [
+                .skipped(pages[3], .robots), .skipped(pages[4], .maxDepth), .failed(pages[5]),
+                .fetched(pages[6]),
+            ]
+            _ = try await fixture.store.settle(lease, second, gauges: JobGauges())
+            let snapshot = try await fixture.store.snapshot(of: lease.job, owner: nil)
+            #expect(snapshot?.warnings == [.init(code: "robots", count: 4)])
+            #expect(snapshot?.counters.skipped == 5)
+            #expect(snapshot?.failures == [.init(code: "http_404", count: 1)])
+        }
+    }
+
     @Test func anUnknownJobHasNoItemsAndNoPages() async throws {
         try await StoreFixture.with { fixture in
             let items = try await fixture.store.items(of: .make(), after: Position(), limit: 10)

@@ -43,12 +43,13 @@ struct StoreFixture {
 
     static func makeJob(
         urls: [String] = ["http://site.test/1"], owner: String = "alice", name: String? = "motoren",
-        key: NewJob.Idempotency? = nil
+        key: NewJob.Idempotency? = nil, webhook: Webhook? = nil
     ) -> NewJob {
         let variable = URLTemplate.Variable(name: "u", values: .list(urls))
         let entry = StartEntry(
             template: URLTemplate(literals: ["", ""], variables: [variable]), kind: "listing")
-        let spec = JobSpec(name: name, start: [entry], pages: [PageKind(name: "listing")])
+        let spec = JobSpec(
+            name: name, start: [entry], pages: [PageKind(name: "listing")], webhook: webhook)
         return NewJob(
             id: .make(), owner: owner, spec: spec,
             start: StartPages(entries: spec.start, urls: PlainURLs()), idempotency: key)
@@ -176,5 +177,12 @@ extension PostgresStore {
 
     func cancel(_ id: JobID, owner: String?) async throws -> ActionAnswer {
         try await act(.cancel, on: id, owner: owner)
+    }
+
+    /// The ledger, by status only.
+    func pages(
+        of id: JobID, status: PageStatus?, after: Position, limit: Int
+    ) async throws -> Slice<LedgerEntry> {
+        try await pages(of: id, LedgerFilter(status: status), after: after, limit: limit)
     }
 }

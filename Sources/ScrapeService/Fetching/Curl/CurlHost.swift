@@ -23,9 +23,21 @@ struct CurlHost {
         guard let read = Self(reading: bytes) else { return nil }
         self = read
         // What was percent-encoded or written in other digits may turn out to be an address, in any of its spellings.
-        guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 >= 0x80 }) else { return }
-        guard let again = Self(reading: Array(read.text.utf8)) else { return nil }
-        text = again.text
+        if bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 >= 0x80 }) {
+            guard let again = Self(reading: Array(text.utf8)) else { return nil }
+            text = again.text
+        }
+        // An address may end with a dot, as names do (WHATWG URL §3.5).
+        if text.hasSuffix("."), let bare = Self(reading: Array(text.utf8.dropLast())), bare.isIPv4 {
+            text = bare.text
+        }
+    }
+
+    /// Four numbers: libcurl has brought every spelling of an address into this one.
+    private var isIPv4: Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return parts.count == 4
+            && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { (48...57).contains($0) } }
     }
 
     private init?(reading authority: [UInt8]) {

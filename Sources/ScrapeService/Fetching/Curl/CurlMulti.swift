@@ -73,7 +73,7 @@ final class CurlMulti {
         completion: @escaping CurlTransfer.Completion
     ) {
         guard !isClosed, let transfer = idle.popLast() ?? CurlTransfer(settings: settings) else {
-            completion(.failure(CurlFailure(cause: .cancelled, seconds: 0)))
+            completion(.failure(CurlFailure(cause: .cancelled)))
             return
         }
         transfer.prepare(request, route, ticket: ticket, completion: completion)

@@ -92,5 +92,4 @@ struct CurlFailure: Error, Sendable {
     }
 
     var cause: Cause
-    var seconds: Double
 }

@@ -93,7 +93,7 @@ final class CurlTransfer {
     }
 
     func finish(cause: CurlFailure.Cause) {
-        complete(.failure(CurlFailure(cause: cause, seconds: seconds)))
+        complete(.failure(CurlFailure(cause: cause)))
     }
 
     private func complete(_ outcome: Result<CurlAnswer, CurlFailure>) {
@@ -187,10 +187,12 @@ final class CurlTransfer {
 
     private var location: [UInt8]? {
         var found: UnsafeMutablePointer<curl_header>?
-        guard curl_easy_header(easy, "Location", 0, UInt32(CURLH_HEADER), -1, &found) == CURLHE_OK, let found,
-            let value = found.pointee.value, value.pointee != 0
+        guard curl_easy_header(easy, "Location", 0, UInt32(CURLH_HEADER), -1, &found) == CURLHE_OK,
+            let value = found?.pointee.value
         else { return nil }
-        return Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+        // Of an empty field libcurl leaves the carriage return.
+        let bytes = UnsafeRawBufferPointer(start: value, count: strlen(value))
+        return bytes.allSatisfy { $0 <= 0x20 } ? nil : Array(bytes)
     }
 
     /// Of the last answer only; the last field line of that name.

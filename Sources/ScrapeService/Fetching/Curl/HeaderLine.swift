@@ -8,10 +8,12 @@ enum HeaderLine {
     ///
     /// Chunks and "identity" are none: they make nothing larger.
     static func codings(_ line: UnsafeRawBufferPointer) -> Int? {
+        // Two bytes tell nearly every other field apart.
         let name: [UInt8]
-        switch line.first.map({ $0 | 0x20 }) {
-        case UInt8(ascii: "c"): name = contentEncoding
-        case UInt8(ascii: "t"): name = transferEncoding
+        guard line.count > transferEncoding.count else { return nil }
+        switch (line[0] | 0x20, line[8] | 0x20, line[9] | 0x20) {
+        case (UInt8(ascii: "c"), UInt8(ascii: "e"), _): name = contentEncoding
+        case (UInt8(ascii: "t"), _, UInt8(ascii: "e")): name = transferEncoding
         default: return nil
         }
         guard isSame(line.prefix(name.count), name) else { return nil }

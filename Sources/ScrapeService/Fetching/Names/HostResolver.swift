@@ -19,7 +19,6 @@ final class HostResolver: @unchecked Sendable {
     typealias Completion = (Result<HostVerdict, CurlFailure>) -> Void
 
     private struct Waiter {
-        let began: ContinuousClock.Instant
         let timer: HTTPCore.Timer
         let completion: Completion
     }
@@ -55,9 +54,9 @@ final class HostResolver: @unchecked Sendable {
         for host: URLHost, ticket: UInt64, until deadline: ContinuousClock.Instant,
         timeoutCause: CurlFailure.Cause, completion: @escaping Completion
     ) {
-        guard !isClosed else { return completion(.failure(CurlFailure(cause: .cancelled, seconds: 0))) }
+        guard !isClosed else { return completion(.failure(CurlFailure(cause: .cancelled))) }
         let timer = loop.schedule(at: deadline) { [unowned self] in end(ticket, timeoutCause) }
-        waiters[ticket] = Waiter(began: .now, timer: timer, completion: completion)
+        waiters[ticket] = Waiter(timer: timer, completion: completion)
         guard state.join(ticket, for: host) else { return }
         requests[host] = threads.submit(host.name) { [self] found in
             loop.execute { self.settle(host, found) }
@@ -84,8 +83,7 @@ final class HostResolver: @unchecked Sendable {
             state.forget(unwanted)
         }
         waiter.timer.cancel()
-        let seconds = (ContinuousClock.now - waiter.began) / .seconds(1)
-        waiter.completion(.failure(CurlFailure(cause: cause, seconds: seconds)))
+        waiter.completion(.failure(CurlFailure(cause: cause)))
     }
 
     private func settle(_ host: URLHost, _ found: NameLookup) {

@@ -28,9 +28,32 @@ struct ConnectionString: Sendable {
         if options[keyword] == nil { options[keyword] = value }
     }
 
-    private var hosts: [String] {
-        let text = options["host"] ?? ProcessInfo.processInfo.environment["PGHOST"] ?? ""
+    private var hosts: [String] { list("host", "PGHOST") }
+
+    /// An option with one element a host, from the string or from libpq's variable (documentation 34.15).
+    private func list(_ keyword: String, _ variable: String) -> [String] {
+        let text = options[keyword] ?? ProcessInfo.processInfo.environment[variable] ?? ""
         return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    /// One string a host, in their order. Of several hosts, the one that takes writes is meant unless the client
+    /// says otherwise: the others are standbys.
+    var candidates: [ConnectionString] {
+        let (hosts, addresses, ports) = (
+            hosts, list("hostaddr", "PGHOSTADDR"), list("port", "PGPORT")
+        )
+        let count = max(hosts.count, addresses.count)
+        guard count > 1 else { return [self] }
+        return (0..<count).map { index in
+            var one = self
+            one.options["host"] = index < hosts.count ? hosts[index] : ""
+            one.options["hostaddr"] = index < addresses.count ? addresses[index] : ""
+            one.options["port"] = ports.count == 1 ? ports[0] : index < ports.count ? ports[index] : ""
+            if ProcessInfo.processInfo.environment["PGTARGETSESSIONATTRS"] == nil {
+                one.setDefault("target_session_attrs", "read-write")
+            }
+            return one
+        }
     }
 
     /// Whether a look-up may block: some host is a name, and the client gave no addresses.
@@ -45,8 +68,7 @@ struct ConnectionString: Sendable {
     /// order.
     func resolved() throws(PostgresError) -> ConnectionString {
         guard needsResolution else { return self }
-        let ports = (options["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false).map(
-            String.init)
+        let ports = list("port", "PGPORT")
         var entries: [(host: String, address: String, port: String)] = []
         var failure = ""
         for (index, host) in hosts.enumerated() {

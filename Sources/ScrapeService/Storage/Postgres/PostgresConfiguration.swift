@@ -2,8 +2,8 @@
 struct PostgresConfiguration: Sendable {
     /// A libpq connection string or URI (PostgreSQL documentation 34.1.1).
     var connectionString: String
-    /// From the first packet to a usable session, over all hosts of the string; libpq's own `connect_timeout`
-    /// does not hold for non-blocking connects (documentation 34.1).
+    /// From the first packet to a usable session, shared evenly by the hosts of the string; libpq's own
+    /// `connect_timeout` does not hold for non-blocking connects (documentation 34.1).
     var connectTimeout = Duration.seconds(5)
     /// The server ends a longer statement: a start of a million pages goes in chunks far below it.
     var statementTimeout = Duration.seconds(30)
@@ -14,7 +14,9 @@ struct PostgresConfiguration: Sendable {
     var cancelGrace = Duration.milliseconds(250)
     /// The server frees the locks of a client that stopped in mid-transaction.
     var idleInTransactionTimeout = Duration.seconds(60)
-    /// Off behind a pooler that gives each transaction another session (pgbouncer before 1.21).
+    /// Behind a pooler that gives each transaction another session (pgbouncer's `pool_mode = transaction`):
+    /// nothing is prepared, and every transaction sets what it needs for itself.
+    var isTransactionPooled = false
     var preparesStatements = true
     /// Prepared statements a connection keeps: more than the service has, so a generated text cannot fill the
     /// server.
@@ -38,8 +40,10 @@ struct PostgresPoolLimits: Sendable {
     }
     /// Longer than a restart of the server takes, shorter than a client's patience.
     var acquireTimeout = Duration.seconds(10)
+    /// The wait while no server answers at all: a blink is waited out, everybody else is told at once.
+    var unreachableTimeout = Duration.seconds(1)
     /// First pause after a failed connect; doubles, with jitter.
     var minBackoff = Duration.milliseconds(50)
     /// Last pause after failed connects: a server that is back is found within this.
-    var maxBackoff = Duration.seconds(2)
+    var maxBackoff = Duration.seconds(1)
 }

@@ -8,18 +8,20 @@ actor PostgresConnection {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private typealias Answer = Result<PostgresResult, PostgresError>
+    typealias Answer = Result<PostgresResult, PostgresError>
 
     /// One exchange with the server, from the first byte sent to the last received.
-    private struct Operation {
+    struct Operation {
         var id: UInt64
         var continuation: CheckedContinuation<Answer, Never>
         var deadline: ContinuousClock.Instant
+        /// Sent in libpq's pipeline mode: over at the pipeline's end, not at the first statement's.
+        var isPipeline = false
         var result = PostgresResult()
         var error: PostgresError?
     }
 
-    private enum Phase {
+    enum Phase {
         case new
         /// The name is being looked up, or libpq shakes hands.
         case connecting(Operation)
@@ -28,11 +30,14 @@ actor PostgresConnection {
         case closed(PostgresError)
     }
 
-    private let configuration: PostgresConfiguration
-    private let logger: Logger
-    private var phase = Phase.new
-    private var handle: PostgresHandle?
-    private var registration: Registration?
+    let configuration: PostgresConfiguration
+    let logger: Logger
+    var phase = Phase.new
+    var handle: PostgresHandle?
+    var registration: Registration?
+    /// The hosts still to be tried, and the end of the present one's share of the time.
+    var candidates: [ConnectionString] = []
+    var hostTimer: HTTPCore.Timer?
     private var interest: Readiness = []
     private var watchdog: HTTPCore.Timer?
     private var lastOperation: UInt64 = 0
@@ -65,92 +70,6 @@ actor PostgresConnection {
     /// Ends the session; a statement under way fails. Repeating it does nothing.
     func close() { end(PostgresError(.closed, "closed")) }
 
-    // MARK: Connecting
-
-    /// Connects and sets the session up. Throws `connectFailed`, also for a server that takes longer than the
-    /// time-out.
-    func open() async throws(PostgresError) {
-        guard case .new = phase else { throw PostgresError(.misuse, "opened twice") }
-        var string = try ConnectionString(parsing: configuration.connectionString)
-        string.setDefault("fallback_application_name", configuration.applicationName)
-        string.setDefault("client_encoding", "UTF8")
-        // A peer that vanished without a FIN: noticed within about 10 s, sending or idle.
-        string.setDefault("tcp_user_timeout", "10000")
-        string.setDefault("keepalives_idle", "10")
-        string.setDefault("keepalives_interval", "3")
-        string.setDefault("keepalives_count", "3")
-        let prepared = string
-        _ = try await operation(timeout: configuration.connectTimeout) { resolve(prepared) }
-        do { try await setUpSession() } catch {
-            end(PostgresError(.connectFailed, error.message))
-            throw PostgresError(.connectFailed, sqlState: error.sqlState, error.message)
-        }
-    }
-
-    private func resolve(_ string: ConnectionString) {
-        guard string.needsResolution else { return start(.success(string)) }
-        // getaddrinfo has no time-out and no cancellation: the thread is left behind when the deadline
-        // passes.
-        Thread.detachNewThread { [loop] in
-            let resolved = Result { () throws(PostgresError) in try string.resolved() }
-            loop.execute { [weak self] in self?.assumeIsolated { $0.start(resolved) } }
-        }
-    }
-
-    private func start(_ string: Result<ConnectionString, PostgresError>) {
-        guard case .connecting = phase else { return }
-        do throws(PostgresError) {
-            handle = try PostgresHandle(options: try string.get().options, logger: logger)
-        } catch { return end(error) }
-        // Documentation 34.1: behave as if the first poll had asked for writing.
-        watch([.writable], renew: true)
-    }
-
-    private func continueConnecting() {
-        guard let handle else { return }
-        // libpq may close its socket and open another under the same number, which silently leaves epoll:
-        // leave it before every poll, enter it anew after.
-        registration?.cancel()
-        registration = nil
-        switch handle.pollConnect() {
-        case .reading: watch([.readable], renew: true)
-        case .writing: watch([.writable], renew: true)
-        case .connected:
-            watch([.readable], renew: true)
-            complete(.success(PostgresResult()))
-        case .failed(let message): end(PostgresError(.connectFailed, message))
-        }
-    }
-
-    private func setUpSession() async throws(PostgresError) {
-        var settings = [
-            ("statement_timeout", milliseconds(configuration.statementTimeout)),
-            ("idle_in_transaction_session_timeout", milliseconds(configuration.idleInTransactionTimeout)),
-            // A commit that was answered survives a power cut.
-            ("synchronous_commit", "on"),
-            // Compiling costs more than any statement here takes.
-            ("jit", "off"),
-            // A plan made while a table was small must not outlive its growth.
-            ("plan_cache_mode", "force_custom_plan"),
-            ("timezone", "UTC"),
-            ("default_transaction_isolation", "read committed"),
-        ]
-        settings += configuration.settings.map { ($0.key, $0.value) }
-        if (handle?.serverVersion ?? 0) >= 140_000 {
-            // A statement whose client is gone does not run to its end.
-            settings.append(("client_connection_check_interval", "1000"))
-        }
-        _ = try await exchange(timeout: configuration.connectTimeout) { [settings] handle in
-            handle.send(
-                "select set_config(n, v, false) from unnest($1, $2) as s(n, v)",
-                [.texts(settings.map(\.0)), .texts(settings.map(\.1))])
-        }
-    }
-
-    private func milliseconds(_ duration: Duration) -> String {
-        String(Int(duration / .milliseconds(1)))
-    }
-
     // MARK: Statements
 
     /// Runs one statement with binary parameters, prepared once a connection.
@@ -168,6 +87,11 @@ actor PostgresConnection {
         }
     }
 
+    /// Opens a transaction, with the settings that a session behind a pooler does not keep.
+    func begin() async throws(PostgresError) {
+        try await run(configuration.isTransactionPooled ? pooledBegin : "begin")
+    }
+
     /// Runs statements without parameters in the simple protocol; outside a transaction they are one.
     func run(_ script: String, timeout: Duration? = nil) async throws(PostgresError) {
         _ = try await exchange(timeout: timeout) { $0.send(script: script) }
@@ -176,6 +100,14 @@ actor PostgresConnection {
     private func queryOnce(
         _ sql: String, _ arguments: PostgresArguments, _ timeout: Duration?
     ) async throws(PostgresError) -> PostgresResult {
+        if configuration.isTransactionPooled {
+            // The settings of an open transaction are set; alone, a statement brings its own along.
+            let settings = isTransactionIdle ? sessionSettings : nil
+            return try await exchange(timeout: timeout, isPipeline: settings != nil) { handle in
+                if let settings { return handle.send(Self.setLocally, settings, before: sql, arguments) }
+                return handle.send(sql, arguments)
+            }
+        }
         guard configuration.preparesStatements, let name = try await prepare(sql, arguments.types) else {
             return try await exchange(timeout: timeout) { $0.send(sql, arguments) }
         }
@@ -202,11 +134,11 @@ actor PostgresConnection {
         }
     }
 
-    private func exchange(
-        timeout: Duration?, _ send: (PostgresHandle) -> Bool
+    func exchange(
+        timeout: Duration?, isPipeline: Bool = false, _ send: (PostgresHandle) -> Bool
     ) async throws(PostgresError) -> PostgresResult {
         let limit = (timeout ?? configuration.statementTimeout) + configuration.answerGrace
-        return try await operation(timeout: limit) {
+        return try await operation(timeout: limit, isPipeline: isPipeline) {
             guard let handle else { return }
             if send(handle) {
                 flush()
@@ -219,8 +151,8 @@ actor PostgresConnection {
     }
 
     /// Suspends the task from `begin` until ``complete(_:)`` or ``end(_:)``.
-    private func operation(
-        timeout: Duration, _ begin: () -> Void
+    func operation(
+        timeout: Duration, isPipeline: Bool = false, _ begin: () -> Void
     ) async throws(PostgresError) -> PostgresResult {
         switch phase {
         case .closed(let error): throw error
@@ -231,7 +163,8 @@ actor PostgresConnection {
         let id = lastOperation
         let answer = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Answer, Never>) in
-                let operation = Operation(id: id, continuation: continuation, deadline: .now + timeout)
+                let operation = Operation(
+                    id: id, continuation: continuation, deadline: .now + timeout, isPipeline: isPipeline)
                 if case .new = phase { phase = .connecting(operation) } else { phase = .busy(operation) }
                 watchDeadline(operation.deadline)
                 begin()
@@ -244,7 +177,7 @@ actor PostgresConnection {
 
     // MARK: Events
 
-    private func watch(_ wanted: Readiness, renew: Bool = false) {
+    func watch(_ wanted: Readiness, renew: Bool = false) {
         guard let handle else { return }
         do {
             if let registration, !renew {
@@ -291,26 +224,36 @@ actor PostgresConnection {
 
     private func collect(_ handle: PostgresHandle) {
         guard case .busy(var operation) = phase else { return }
+        // Nothing after nothing: a pipeline that waits for the server, or whose connection is gone.
+        var hadResult = true
         while !handle.isBusy {
             guard let outcome = handle.nextResult() else {
-                let error = operation.error
-                complete(error.map { .failure($0) } ?? .success(operation.result))
-                if let error, error.isConnectionLoss { end(error) }
-                return
+                guard operation.isPipeline else { return finish(operation) }
+                guard hadResult else { return }
+                hadResult = false
+                continue
             }
+            hadResult = true
             switch outcome {
             case .result(let result): operation.result = result
             case .error(let error): operation.error = operation.error ?? error
+            case .endOfPipeline: return finish(operation)
             case .copy: return end(PostgresError(.misuse, "COPY is not spoken here"))
             }
             phase = .busy(operation)
         }
     }
 
+    private func finish(_ operation: Operation) {
+        if operation.isPipeline { handle?.exitPipeline() }
+        complete(operation.error.map { .failure($0) } ?? .success(operation.result))
+        if let error = operation.error, error.isConnectionLoss { end(error) }
+    }
+
     // MARK: Ends
 
     /// Answers the operation under way; late events find none and do nothing.
-    private func complete(_ answer: Answer) {
+    func complete(_ answer: Answer) {
         switch phase {
         case .connecting(let operation), .busy(let operation):
             phase = .idle
@@ -319,15 +262,12 @@ actor PostgresConnection {
         }
     }
 
-    private func end(_ error: PostgresError) {
+    func end(_ error: PostgresError) {
         if case .closed = phase { return }
         complete(.failure(error))
         phase = .closed(error)
         watchdog?.cancel()
-        registration?.cancel()
-        registration = nil
-        handle?.finish()
-        handle = nil
+        dropHost()
         onNotification = nil
         onClose?()
         onClose = nil

@@ -32,12 +32,12 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         sqlState.map { "\(kind) \($0): \(message)" } ?? "\(kind): \(message)"
     }
 
-    /// The session is over: a lost connection has no SQLSTATE of its own, a server on its way down sends
-    /// class 57P.
+    /// The session is over, or of no use: a lost connection has no SQLSTATE of its own, a server on its way
+    /// down sends class 57P, a pooler class 08, and one that takes no writes (25006) is not the primary any more.
     var isConnectionLoss: Bool {
         if kind == .connectionLost { return true }
         guard let sqlState else { return false }
-        return sqlState.hasPrefix("57P0") || sqlState.hasPrefix("08")
+        return sqlState.hasPrefix("57P0") || sqlState.hasPrefix("08") || sqlState == "25006"
     }
 
     /// The same statement may well succeed on another connection or a moment later.
@@ -48,11 +48,12 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         return sqlState.hasPrefix("53") || sqlState == "57014" || Self.transientStates.contains(sqlState)
     }
 
-    /// Too many connections, serialization failure, deadlock, lock not available, read-only (failed over to a
-    /// standby), prepared statement gone, cached plan out of date.
-    private static let transientStates: Set<String> = [
-        "53300", "40001", "40P01", "55P03", "25006", "26000", "0A000",
-    ]
+    /// Serialization failure, deadlock, lock not available, prepared statement gone, cached plan out of date.
+    private static let transientStates: Set<String> = ["40001", "40P01", "55P03", "26000", "0A000"]
+
+    /// A table, column or function is not there: another version of the service has migrated the database since.
+    /// No page is to blame.
+    var isForeignSchema: Bool { sqlState == "42P01" || sqlState == "42703" || sqlState == "42883" }
 
     /// The server forgot the prepared statement, or its result changed shape: prepare it again.
     var isStalePreparation: Bool { sqlState == "26000" || sqlState == "0A000" }

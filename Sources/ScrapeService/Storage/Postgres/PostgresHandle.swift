@@ -16,6 +16,8 @@ final class PostgresHandle {
     enum Received {
         case result(PostgresResult)
         case error(PostgresError)
+        /// Every statement of a pipeline has been answered.
+        case endOfPipeline
         /// COPY has begun: nothing here speaks it.
         case copy
     }
@@ -112,6 +114,21 @@ final class PostgresHandle {
         }
     }
 
+    /// Two statements in one packet and one transaction: a pipeline (documentation 34.5). The second one's rows
+    /// are the answer; if the first fails, the second is not run.
+    func send(
+        _ first: String, _ firstArguments: PostgresArguments, before sql: String,
+        _ arguments: PostgresArguments
+    ) -> Bool {
+        guard PQenterPipelineMode(connection) == 1 else { return false }
+        if send(first, firstArguments), send(sql, arguments), PQpipelineSync(connection) == 1 { return true }
+        exitPipeline()
+        return false
+    }
+
+    /// Back to one statement at a time; only once the pipeline's end has been received.
+    func exitPipeline() { PQexitPipelineMode(connection) }
+
     // MARK: Receiving
 
     /// The next result, or nil once the statement is over. Only while not busy: it would block.
@@ -121,6 +138,7 @@ final class PostgresHandle {
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
             return .result(Self.copy(result))
+        case PGRES_PIPELINE_SYNC: return .endOfPipeline
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: return .copy
         default: return .error(error(of: result))
         }
@@ -138,6 +156,9 @@ final class PostgresHandle {
 
     private func error(of result: OpaquePointer) -> PostgresError {
         let message = String(cString: PQresultErrorMessage(result)).trimmed
+        if PQresultStatus(result) == PGRES_PIPELINE_ABORTED {
+            return PostgresError(.statement, sqlState: "25P02", "a statement before this one failed")
+        }
         guard let state = result.field("C") else {
             // libpq's own errors have no SQLSTATE: the connection is dead, whatever PQstatus says yet.
             return PostgresError(.connectionLost, message)

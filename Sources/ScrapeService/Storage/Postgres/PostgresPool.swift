@@ -12,6 +12,7 @@ actor PostgresPool {
 
     private struct Borrower {
         var id: UInt64
+        var since: ContinuousClock.Instant
         var continuation: CheckedContinuation<Handover, Never>
         var timer: Timer
     }
@@ -22,7 +23,9 @@ actor PostgresPool {
     /// Last used first: what is not needed stays cold.
     private var idle: [PostgresConnection] = []
     private var opening = 0
-    private var leased = 0
+    /// Lent ones by their identity, so that they can be ended from here.
+    private var lent: [ObjectIdentifier: PostgresConnection] = [:]
+    private var leased: Int { lent.count }
     private var borrowers: Deque<Borrower> = []
     private var lastBorrower: UInt64 = 0
     private var backoff: Backoff
@@ -79,15 +82,26 @@ actor PostgresPool {
 
     /// Refuses new work, waits for what is lent, closes everything. Twice is fine.
     func close() async {
+        await refuseWork()
+        guard leased > 0 else { return }
+        await withCheckedContinuation { closers.append($0) }
+    }
+
+    /// Ends every session at once, whatever it is doing: what waits for a server that does not answer fails now.
+    func abandon() async {
+        await refuseWork()
+        for connection in lent.values { await connection.close() }
+    }
+
+    private func refuseWork() async {
         isClosed = true
         pause?.cancel()
         pause = nil
         for borrower in borrowers { answer(borrower, .failure(PostgresError(.closed, "the pool is closed"))) }
         borrowers = []
-        for connection in idle { await connection.close() }
+        let cold = idle
         idle = []
-        guard leased > 0 else { return }
-        await withCheckedContinuation { closers.append($0) }
+        for connection in cold { await connection.close() }
     }
 
     // MARK: Lending
@@ -110,18 +124,19 @@ actor PostgresPool {
         if isClosed { throw PostgresError(.closed, "the pool is closed") }
         while borrowers.isEmpty, let connection = idle.popLast() {
             // Counted before the wait, so that `close()` sees it.
-            leased += 1
+            lent[ObjectIdentifier(connection)] = connection
             if await connection.isUsable { return connection }
-            leased -= 1
+            lent[ObjectIdentifier(connection)] = nil
         }
         lastBorrower += 1
         let id = lastBorrower
         let handover = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Handover, Never>) in
-                let timer = loop.schedule(after: timeout) { [weak self] in
-                    self?.assumeIsolated { $0.giveUp(id) }
-                }
-                borrowers.append(Borrower(id: id, continuation: continuation, timer: timer))
+                let patience = isUnreachable ? min(timeout, limits.unreachableTimeout) : timeout
+                borrowers.append(
+                    Borrower(
+                        id: id, since: .now, continuation: continuation,
+                        timer: giveUp(id, after: patience)))
                 openAsNeeded()
             }
         } onCancel: {
@@ -135,8 +150,9 @@ actor PostgresPool {
         if await connection.isUsable, await !connection.isTransactionIdle {
             try? await connection.run("rollback", timeout: .seconds(1))
         }
-        leased -= 1
-        if await connection.isTransactionIdle, !isClosed {
+        let isClean = await connection.isTransactionIdle
+        lent[ObjectIdentifier(connection)] = nil
+        if isClean, !isClosed {
             hand(connection)
         } else {
             await connection.close()
@@ -150,7 +166,7 @@ actor PostgresPool {
 
     private func hand(_ connection: PostgresConnection) {
         if let borrower = borrowers.popFirst() {
-            leased += 1
+            lent[ObjectIdentifier(connection)] = connection
             answer(borrower, .success(connection))
         } else {
             idle.append(connection)
@@ -160,6 +176,10 @@ actor PostgresPool {
     private func answer(_ borrower: Borrower, _ handover: Handover) {
         borrower.timer.cancel()
         borrower.continuation.resume(returning: handover)
+    }
+
+    private func giveUp(_ id: UInt64, after patience: Duration) -> Timer {
+        loop.schedule(after: patience) { [weak self] in self?.assumeIsolated { $0.giveUp(id) } }
     }
 
     private func giveUp(_ id: UInt64) {
@@ -179,6 +199,9 @@ actor PostgresPool {
     }
 
     // MARK: Opening
+
+    /// The last attempt failed and no session is left: who comes now need not wait long to hear of it.
+    private var isUnreachable: Bool { lastFailure != nil && leased == 0 && idle.isEmpty }
 
     private func openAsNeeded() {
         while !isClosed, pause == nil, opening < borrowers.count,
@@ -210,6 +233,7 @@ actor PostgresPool {
 
     private func failed(_ error: PostgresError) {
         lastFailure = error
+        if isUnreachable { shortenWaits() }
         guard !isClosed, pause == nil else { return }
         let delay = backoff.next()
         logger.warning(
@@ -219,6 +243,16 @@ actor PostgresPool {
                 pool.pause = nil
                 pool.openAsNeeded()
             }
+        }
+    }
+
+    private func shortenWaits() {
+        let latest = ContinuousClock.now
+        for index in borrowers.indices {
+            let end = borrowers[index].since + limits.unreachableTimeout
+            guard end < borrowers[index].timer.deadline else { continue }
+            borrowers[index].timer.cancel()
+            borrowers[index].timer = giveUp(borrowers[index].id, after: max(.zero, end - latest))
         }
     }
 

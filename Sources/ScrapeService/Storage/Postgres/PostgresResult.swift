@@ -138,8 +138,13 @@ extension Date: PostgresDecodable {
 }
 
 /// A calendar day as Postgres stores it: days since 2000-01-01.
-struct PostgresDay: Hashable, Sendable, PostgresDecodable {
+struct PostgresDay: Hashable, Sendable, PostgresDecodable, CustomStringConvertible {
     var days: Int32
+
+    var description: String {
+        let date = Date(timeIntervalSince1970: PostgresTime.epoch + Double(days) * 86_400)
+        return date.formatted(.iso8601.year().month().day())
+    }
 
     init?(postgres bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 4 else { return nil }

@@ -27,6 +27,8 @@ struct Migration: Sendable {
             version: 5, name: "several shards a job",
             sql: [spreadTables, spreadFrontier, spreadLeases, controlFunctions].joined(separator: "\n")),
         Migration(version: 6, name: "hosts", sql: hostFunctions),
+        Migration(version: 7, name: "webhooks", sql: webhookFunctions),
+        Migration(version: 8, name: "retention functions", sql: retentionFunctions),
         Migration(version: 9, name: "warnings", sql: warnings),
     ]
 

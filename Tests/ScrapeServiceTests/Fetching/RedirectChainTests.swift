@@ -1,0 +1,62 @@
+import Testing
+
+@testable import ScrapeService
+
+@Suite struct RedirectChainTests {
+    private func follow(_ request: FetchRequest, _ steps: [(Int, String)]) throws -> RedirectChain {
+        var chain = RedirectChain(request)
+        for (status, location) in steps {
+            let answer = CurlAnswer(
+                status: status, location: Array(location.utf8), body: [], headerBytes: 0, seconds: 0)
+            let follows = try chain.follow(answer, CurlURLs())
+            #expect(follows)
+        }
+        return chain
+    }
+
+    @Test(arguments: [(301, false), (302, false), (303, false), (307, true), (308, true)])
+    func aPostIsRepeatedOrBecomesAGet(status: Int, repeats: Bool) throws {
+        let headers = [
+            HeaderField(name: "Content-Type", value: "application/json"), HeaderField(name: "X", value: "1"),
+        ]
+        let chain = try follow(makeFetch("http://a/", body: [1, 2], headers: headers), [(status, "/b")])
+        #expect(chain.body == (repeats ? [1, 2] : nil))
+        #expect(chain.headers.map(\.name) == (repeats ? ["Content-Type", "X"] : ["X"]))
+    }
+
+    @Test(arguments: [
+        ("http://a/x", true), ("//a/x", true), ("/x", true), ("http://a:80/x", true), ("http://A/x", true),
+        ("http://u@a/", true), ("https://a/x", false), ("http://a:81/x", false), ("http://b/x", false),
+        ("http://a./x", false), ("http://b.a/x", false),
+    ])
+    func anOriginIsSchemeHostAndPort(location: String, same: Bool) throws {
+        let headers = ["Authorization", "COOKIE", "Host"].map { HeaderField(name: $0, value: "1") }
+        let chain = try follow(makeFetch("http://a/", headers: headers), [(302, location)])
+        #expect(chain.headers.isEmpty != same)
+    }
+
+    @Test func theWayBackBringsNothingBack() throws {
+        let headers = [HeaderField(name: "Authorization", value: "1")]
+        let steps = [(302, "http://b/"), (302, "http://a/")]
+        let chain = try follow(makeFetch("http://u:p@a/", headers: headers), steps)
+        #expect(chain.headers.isEmpty)
+        #expect(chain.target == "http://a/")
+    }
+
+    @Test(arguments: [
+        ("http://a/x", "http://u:p@a/x"), ("/x", "http://u:p@a/x"), ("http://v@a/x", "http://v@a/x"),
+        ("http://b/x", "http://b/x"), ("http://v:q@b/x", "http://v:q@b/x"), ("https://a/x", "https://a/x"),
+        ("http://a/x@y", "http://u:p@a/x@y"),
+    ])
+    func credentialsOfTheURLGoToItsOriginOnly(location: String, target: String) throws {
+        #expect(try follow(makeFetch("http://u:p@a/"), [(302, location)]).target == target)
+    }
+
+    @Test func anAnswerThatIsNoRedirectIsTheLast() throws {
+        var chain = RedirectChain(makeFetch("http://a/"))
+        let answer = CurlAnswer(status: 200, body: [], headerBytes: 0, seconds: 0)
+        let follows = try chain.follow(answer, CurlURLs())
+        #expect(!follows)
+        #expect(chain.url.text == "http://a/")
+    }
+}
