@@ -67,20 +67,24 @@ struct FetchJob {
         let age = max(0, (now.nanoseconds - reviewedAt.nanoseconds) / Self.reviewNanoseconds)
         var sharing = 0
         var ended = 0
+        var claimed = 0
         for index in pairs.values {
             all[index].claim = max(all[index].peak, all[index].claim >> min(age, 16))
             all[index].peak = all[index].permits
             if all[index].claim > 0 || all[index].place == .job || all[index].place == .beyondShare {
                 sharing += 1
                 ended += all[index].ended
+                claimed += all[index].claim
             }
         }
         let most = max(1, (permits + max(1, sharing) - 1) / max(1, sharing))
-        let least = max(1, permits / max(1, sharing))
+        let least = max(1, permits * 3 / (4 * max(1, sharing)))
         kept = 0
         for index in pairs.values {
-            // What does not divide goes to those that give permits back soonest.
-            all[index].share = all[index].ended * sharing < ended ? least : most
+            // Whoever gives a permit back less than half as soon as the others do has three quarters of a share: a
+            // tenth of the permits in slow hands must not cost the others a tenth of their speed.
+            let isSlow = 2 * all[index].ended * claimed < ended * all[index].claim
+            all[index].share = isSlow ? least : most
             all[index].claim = min(all[index].claim, all[index].share)
             all[index].ended >>= min(age, 16)
             kept += all[index].unused

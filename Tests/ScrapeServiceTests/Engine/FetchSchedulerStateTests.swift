@@ -292,7 +292,7 @@ import Testing
                 flight[Int(granted.prefix { $0 != "-" }) ?? 0].append(granted)
             }
             #expect(flight[0].count <= 7, "round \(round)")
-            if round > 110 { #expect(flight[0].count <= 6, "round \(round)") }
+            if round > 110 { #expect(flight[0].count <= 4, "round \(round)") }
         }
     }
 
