@@ -27,7 +27,7 @@ NAMES = {
     "rebind-often.test": [[PUBLIC], [INNER], [PUBLIC], [INNER]],
 }
 REFUSED_NAMES = [name for name in NAMES if name.startswith(("inner", "metadata", "mapped", "mixed"))]
-# How a URL comes to be fetched; robots.txt and webhooks join the list with their parts of the service.
+# How a URL comes to be fetched. A page's own robots.txt is asked for first, so that "page" is both; webhooks are below.
 SURFACES = {
     "page": lambda url: url,
     "redirect": lambda url: f"http://public.test/to?url={urllib.parse.quote(url, safe='')}",
@@ -119,6 +119,19 @@ def test_an_address_is_blocked_wherever_it_is_named(world, guarded, surface, tar
         target = "http:" + target
     (entry,) = run(guarded, [SURFACES[surface](target)]).values()
     assert entry["error"] == "url_blocked"
+    assert set(world.dialled()) <= {PUBLIC}
+
+
+def test_a_webhook_goes_nowhere_that_a_page_may_not(world, guarded):
+    targets = [f"http://{name}/" for name in REFUSED_NAMES] + ["http://2130706433/", "http://[::ffff:7f00:1]/"]
+    page = {"start": "http://fresh.test/", "pages": {"page": {"fields": {"title": "title"}}}}
+    jobs = [guarded.client.submit({**page, "webhook": {"url": target}}) for target in targets]
+    for job_id in jobs:
+        guarded.client.finished(job_id)
+        (sent,) = harness.wait_until(
+            lambda: [d for d in guarded.client.json(f"/v1/jobs/{job_id}/deliveries")["items"] if d["status"] != "pending"],
+            30, "the delivery has failed")
+        assert (sent["status"], sent["error"]) == ("failed", "url_blocked")
     assert set(world.dialled()) <= {PUBLIC}
 
 
