@@ -37,8 +37,10 @@ import Testing
             "Storage/Postgres": [],
             "Storage/Schema": [],
             "Storage": ["Domain", "JSON", "Storage/Postgres", "Storage/Schema"],
-            "Engine": ["Domain", "JSON", "Robots"],
-            "API": ["Domain", "JSON", "Engine", "Words"],
+            "Engine/Concurrency": [],
+            "Engine/Scheduling": ["Domain", "Engine/Concurrency"],
+            "Engine": ["Domain", "JSON", "Robots", "Engine/Scheduling", "Engine/Concurrency"],
+            "API": ["Domain", "JSON", "Engine", "Engine/Concurrency", "Words"],
         ],
     ]
 
