@@ -15,7 +15,10 @@ struct Authenticator: Sendable {
     /// Who asks: the store's name for the key's owner. Nil where no key is needed: that client sees every job.
     /// A key that may only read is refused whatever is no reading (RFC 6750 §3.1: insufficient scope).
     func owner(of request: Request) throws(Problem) -> String? {
-        if isOpen { return nil }
+        if isOpen {
+            try refuseOtherSites(request)
+            return nil
+        }
         guard let header = request.headers[.authorization] else {
             throw Self.unauthorized("unauthorized", "This service needs a key: Authorization: Bearer KEY.")
         }
@@ -33,6 +36,18 @@ struct Authenticator: Sendable {
         }
         return key.owner
     }
+
+    /// Without keys, whoever reaches the service may use it; a web page that its user's browser shows may not.
+    private func refuseOtherSites(_ request: Request) throws(Problem) {
+        guard request.method != .get, request.method != .head, let name = Self.fetchSite,
+            let site = request.headers[name], site != "same-origin", site != "none"
+        else { return }
+        throw Problem(
+            .forbidden, "cross_site_request", "Another site's page asks for this; it would need a key.")
+    }
+
+    /// Fetch Metadata Request Headers: browsers set it, pages cannot.
+    private static let fetchSite = HTTPField.Name("Sec-Fetch-Site")
 
     /// Every digest is compared, each in constant time: the answer's time tells nothing of the keys.
     private func known(_ text: String) -> APIKey? {

@@ -66,10 +66,12 @@ struct JobRoutes: Sendable {
         guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else {
             return nil
         }
-        guard (1...Self.maxIdempotencyKeyLength).contains(key.utf8.count) else {
+        guard (1...Self.maxIdempotencyKeyLength).contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+        else {
             throw Problem(
                 .badRequest, "invalid_idempotency_key",
-                "An Idempotency-Key has 1 to \(Self.maxIdempotencyKeyLength) bytes.")
+                "An Idempotency-Key has 1 to \(Self.maxIdempotencyKeyLength) printable ASCII characters.")
         }
         return key
     }

@@ -4,10 +4,10 @@ import HTTPCore
 /// The status body of the contract.
 struct JobView {
     /// Codes a status lists: keeps it under 4 KiB however odd the servers were.
-    static let maxFailureCodes = 40
+    static let maxFailureCodes = 30
 
     /// Characters of an origin in a status: keeps it under 4 KiB where hosts have the longest names that resolve.
-    static let maxOriginLength = 120
+    static let maxOriginLength = 80
 
     let job: JobSnapshot
 
@@ -111,7 +111,7 @@ struct JobView {
     private func writeHosts(_ body: inout JSONWriter) {
         body.key("hosts")
         body.array { list in
-            for wait in job.state.isTerminal ? [] : job.gauges.hosts {
+            for wait in job.state == .running ? job.gauges.hosts : [] {
                 list.object { entry in
                     entry.key("origin")
                     entry.string(String(wait.origin.prefix(Self.maxOriginLength)))

@@ -32,6 +32,10 @@ extension JobReader {
                 findings.add(place, "is no field name (RFC 9110 §5.1)")
                 return nil
             }
+            if entry.name.lowercased() == "user-agent" {
+                findings.add(place, "is given as fetch.user_agent, which robots.txt is read for")
+                return nil
+            }
             if Self.reservedHeaders.contains(entry.name.lowercased()) {
                 findings.add(place, "is set by the service")
                 return nil

@@ -92,7 +92,7 @@ package struct ServeCommand: AsyncParsableCommand {
             keys: keys,
             retainDays: try settings.days(retain, "--retain", "SCRAPE_RETAIN"),
             limits: try readLimits(settings),
-            userAgent: settings.text(userAgent, "SCRAPE_USER_AGENT") ?? "\(Service.name)/\(Service.version)",
+            userAgent: try readUserAgent(settings),
             webhookRetryPause: try settings.seconds(
                 webhookRetrySeconds, "--webhook-retry-seconds", "SCRAPE_WEBHOOK_RETRY_SECONDS",
                 default: WebhookPolicy().firstPause),
@@ -118,6 +118,16 @@ package struct ServeCommand: AsyncParsableCommand {
         } catch {
             throw SettingError(name: "--api-key-file", reason: "\(path) cannot be read")
         }
+    }
+
+    private func readUserAgent(_ settings: Settings) throws(SettingError) -> String {
+        guard let text = settings.text(userAgent, "SCRAPE_USER_AGENT") else {
+            return "\(Service.name)/\(Service.version)"
+        }
+        guard RequestFields.isValue(text) else {
+            throw SettingError(name: "--user-agent", reason: "holds a control character")
+        }
+        return text
     }
 
     private func readNetworks(_ settings: Settings) throws -> [CIDR] {

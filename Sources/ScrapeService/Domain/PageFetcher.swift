@@ -39,6 +39,8 @@ struct FetchFailure: Error, Sendable {
     var seconds: Double
     /// The time ran out before a connection stood: the host is dead, not slow.
     var timedOutConnecting = false
+    /// A server answered with a redirect, and what it led to failed.
+    var wasRedirected = false
 }
 
 /// Fetches pages; as many at once as the caller asks. Cancelling the task ends the transfer.

@@ -28,6 +28,7 @@ actor JobRun {
     let context: EngineContext
     let lease: JobLease
     var seat: JobSeat
+    let headers: JobHeaders
     let signal: Signal
     let logger: Logger
     var work: [String: PageWork] = [:]
@@ -58,6 +59,7 @@ actor JobRun {
         self.context = context
         signal = Signal(loop: context.loop)
         state = JobRunState(lease: lease)
+        headers = JobHeaders(lease.spec, context.urls)
         seat = context.fetches.makeSeat(permits: state.permits, lease.spec.politeness)
         var logger = context.logger
         logger[metadataKey: "job_id"] = "\(lease.job)"

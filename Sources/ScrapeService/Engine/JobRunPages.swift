@@ -103,7 +103,7 @@ extension JobRun {
             maxRedirects: policy.redirects,
             maxBodyBytes: lease.spec.limits.maxPageBytes,
             userAgent: userAgent,
-            headers: policy.headers)
+            headers: headers.fields(for: page))
     }
 
     var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }

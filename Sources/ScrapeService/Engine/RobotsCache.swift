@@ -198,6 +198,9 @@ final class RobotsCache: Sendable {
             // RFC 9309 §2.3.1.2.
             case .tooManyRedirects: return .rules(.allowingAll)
             case .timeout where !failure.timedOutConnecting: return .unreachable(.timeout, retryAfter: nil)
+            // Its server is there: it led elsewhere, or sent what nobody reads.
+            case let code where failure.wasRedirected: return .unreachable(code, retryAfter: nil)
+            case .tooLarge: return .unreachable(.tooLarge, retryAfter: nil)
             default: return .failed(failure)
             }
         } catch {

@@ -74,7 +74,9 @@ actor CurlFetcher: PageFetcher {
             }
         } catch let failure as CurlFailure {
             if failure.cause == .cancelled { throw CancellationError() }
-            throw FetchFailure(failure.cause, request, seconds: spent.seconds)
+            var found = FetchFailure(failure.cause, request, seconds: spent.seconds)
+            found.wasRedirected = chain.redirects > 0
+            throw found
         }
     }
 

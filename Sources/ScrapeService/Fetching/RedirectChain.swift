@@ -14,7 +14,7 @@ struct RedirectChain {
     private(set) var headers: [HeaderField]
     private let first: WebURL
     private let maxRedirects: Int
-    private var redirects = 0
+    private(set) var redirects = 0
     /// Once true, always true: a way back to the first origin does not bring its credentials back.
     private var hasLeftOrigin = false
 

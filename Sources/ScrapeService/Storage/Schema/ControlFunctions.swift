@@ -31,7 +31,8 @@ extension Migration {
         end $$;
 
         -- Puts the failed pages of a job that is over back into the queue, and the job with them. Nothing where
-        -- no page failed. Their attempts are counted on, their retries begin anew.
+        -- no page failed. Their attempts are counted on, their retries begin anew. What was never fetched stays
+        -- skipped, and the job ends for the same reason again.
         create function retry_failed(p_job bigint) returns boolean
         language plpgsql
         set plan_cache_mode = force_generic_plan set enable_seqscan = off
@@ -69,7 +70,11 @@ extension Migration {
             end if;
             update shard s set page_quota = 0 where s.job = p_job;
             delete from failure_count f where f.job = p_job;
-            update job j set state = 'queued', stop_reason = null, outcome = null, error = null,
+            update job j set state = 'queued',
+                cut_by = case when exists (
+                    select from page p where p.bucket = v_job.bucket and p.job = p_job
+                        and p.status = 'skipped' and p.error = v_job.end_reason) then v_job.end_reason end,
+                stop_reason = null, outcome = null, error = null,
                 end_reason = null, finished_at = null, ran = '0', running_since = null,
                 revision = j.revision + 1
             where j.key = p_job;

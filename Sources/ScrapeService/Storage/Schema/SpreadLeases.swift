@@ -169,7 +169,7 @@ extension Migration {
             v_state text;
             v_outcome text;
         begin
-            select coalesce(j.end_reason, 'finished') into v_reason from job j where j.key = p_job;
+            select coalesce(j.end_reason, j.cut_by, 'finished') into v_reason from job j where j.key = p_job;
             select sum(s.start_fetched), sum(s.failed), sum(s.items) into v_fetched, v_failed, v_items
             from shard s where s.job = p_job;
             if v_reason = 'cancelled' then

@@ -6,11 +6,14 @@ extension Migration {
     static let spreadTables = #"""
         alter table job
             add column end_reason text,
+            add column cut_by text,
             add column ran interval not null default '0',
             add column running_since timestamptz,
             add column swept boolean not null default true;
         comment on column job.end_reason is
             'decided: why the job ends or ended; also what pages never fetched are skipped with';
+        comment on column job.cut_by is
+            'its failed pages are tried again, and others were never fetched for this reason: it ends with it again';
         comment on column job.ran is 'time it ran before it was paused last; max_duration counts this and';
         comment on column job.running_since is 'the time since then; null while it waits or is paused';
         comment on column job.swept is 'false: it is over, and its queue is still being moved to the ledger';
