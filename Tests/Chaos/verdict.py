@@ -57,8 +57,9 @@ class Verdict:
         for watcher in (*self.observers.walkers, self.observers.waiter):
             if watcher.failure:
                 self.fail(f"{type(watcher).__name__}: {watcher.failure}")
+        killed = {event["pid"] for event in self.cluster.timeline.of("kill")}
         for event in self.cluster.timeline.of("ended"):
-            if event["status"] != 0:
+            if event["status"] != 0 and event["pid"] not in killed:
                 self.fail(f"SIGTERM ended replica {event['replica']} with {event['status']}")
 
     def check_reads(self):

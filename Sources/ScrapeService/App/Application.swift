@@ -132,6 +132,7 @@ private struct Parts {
             EngineContext(
                 loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
+                robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
                 workers: workers, signals: signals, membership: Membership(),
                 userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
         webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)

@@ -36,7 +36,8 @@ struct SettleOutcome: Sendable {
     /// Tells of a cancel, and of an end that another shard has decided.
     var ending: StopReason?
     var openShards = 1
-    /// The number of the first page that this batch has found, or will have been the next one found.
+    /// The number that the next page found by this shard had before this batch; where the batch was sent twice,
+    /// before the second time.
     var firstLink = Int64.max
 }
 
@@ -95,8 +96,9 @@ protocol WorkStore: Sendable {
     /// The same of one origin only.
     func frontier(_ lease: JobLease, of origin: String, after pageID: Int64, limit: Int) async throws
         -> FrontierSlice
-    /// Pages whose retry is due, and when the next one will be. Includes pages in flight: the caller knows those.
-    func retries(_ lease: JobLease, limit: Int) async throws -> RetryWindow
+    /// Pages whose retry is due, and when the next one will be, those of the origins in `passingOver` left out.
+    /// Includes pages in flight: the caller knows those.
+    func retries(_ lease: JobLease, limit: Int, passingOver origins: [String]) async throws -> RetryWindow
     /// One transaction: each page done (or put back), its items, its new links, the counters, the gauges.
     /// Sending the same batch again after a lost answer changes nothing. An empty batch publishes the gauges.
     func settle(_ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges) async throws -> SettleOutcome

@@ -11,6 +11,8 @@ struct EngineContext: Sendable {
     var fetches: FetchScheduler
     var agreement: HostAgreement
     var robots: RobotsCache
+    /// What fetches of robots.txt are counted by, whichever job asks.
+    var robotsSeat: JobSeat
     var workers: WorkerPool
     var signals: JobSignals
     var membership: Membership

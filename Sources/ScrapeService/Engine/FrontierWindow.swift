@@ -84,6 +84,9 @@ struct FrontierWindow {
         deferredCount == 0 ? [] : origins.compactMap { $0.value.cursor == nil ? nil : $0.key }
     }
 
+    /// Origins that have their share: a read of retries that holds nothing but theirs would hide the others'.
+    var fullOrigins: [String] { origins.compactMap { $0.value.taken >= originShare ? $0.key : nil } }
+
     /// Due retries are few as a rule; many of one origin must not hide the others'.
     var retryLimit: Int { max(256, room + takenRetries.count) }
 

@@ -12,6 +12,8 @@ actor JobRun {
     private static let linger = Duration.milliseconds(10)
     /// How often gauges are published while nothing is settled: what a status read shows is at most this old.
     private static let gaugeInterval = Duration.milliseconds(250)
+    /// However often somebody signals: each of these is a commit.
+    private static let minPublishInterval = Duration.milliseconds(50)
     /// How often an idle run asks the store whether the job was cancelled elsewhere.
     private static let pollInterval = Duration.seconds(1)
     /// Pause before the store is tried again after it failed.
@@ -156,8 +158,8 @@ actor JobRun {
             case .readOrigin(let origin, let cursor, let limit):
                 let slice = try await context.store.frontier(lease, of: origin, after: cursor, limit: limit)
                 start(state.originRead(origin, slice), in: &group)
-            case .readRetries(let limit):
-                let window = try await context.store.retries(lease, limit: limit)
+            case .readRetries(let limit, let origins):
+                let window = try await context.store.retries(lease, limit: limit, passingOver: origins)
                 if let nextIn = window.nextIn { retryIsDue(in: max(nextIn, Self.minRetryDelay)) }
                 start(state.retriesRead(window), in: &group)
             case .reserve(let more):
@@ -186,6 +188,7 @@ actor JobRun {
         guard now - askedToSplit >= Self.splitInterval else { return true }
         askedToSplit = now
         guard let (cursor, quota) = state.split(replicas: context.membership.living) else { return true }
+        state.splitBegins()
         guard let moved = try await context.store.split(lease, after: cursor, quota: quota) else {
             return leaseWasLost()
         }
@@ -225,8 +228,11 @@ actor JobRun {
     /// Waits for a page, a retry, a signal, or the time to publish the gauges.
     private func rest() async throws -> Bool {
         let now = ContinuousClock.now
-        let interval = gauges.inFlight == published.inFlight ? Self.pollInterval : Self.gaugeInterval
-        if mustPublish || now - publishedAt >= interval {
+        let interval =
+            mustPublish
+            ? Self.minPublishInterval
+            : gauges.inFlight == published.inFlight ? Self.pollInterval : Self.gaugeInterval
+        if now - publishedAt >= interval {
             return try await settle()
         }
         if state.waitsForQuota, now - reservedAt >= Self.quotaInterval {
@@ -278,7 +284,10 @@ actor JobRun {
         }
         let changed = !batch.isEmpty || outcome.ending != nil
         state.settled(batch, outcome)
-        seat.permits = state.permits
+        if seat.permits != state.permits {
+            seat.permits = state.permits
+            context.fetches.expect(seat, [])
+        }
         if changed { context.signals.changed(lease.job) }
         return true
     }

@@ -11,12 +11,10 @@ extension JobRun {
         }
     }
 
-    /// A fetch as every other: it counts as one of the job's and as one of the host's.
+    /// It counts as one of the host's fetches, but as none of the job's: others may wait for the same file, and must
+    /// not wait for this job's permits, nor be bound by its time-outs.
     private func fetchRobots(_ request: FetchRequest) async throws -> FetchResponse {
-        var request = request
-        request.timeout = min(request.timeout, .seconds(lease.spec.fetch.timeoutSeconds))
-        request.connectTimeout = min(request.connectTimeout, .seconds(lease.spec.fetch.connectTimeoutSeconds))
-        let turn = try await context.fetches.enter(seat, origin: request.url.origin)
+        let turn = try await context.fetches.enter(context.robotsSeat, origin: request.url.origin)
         defer {
             context.fetches.fetched(turn)
             context.fetches.leave(turn)

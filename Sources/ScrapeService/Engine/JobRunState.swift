@@ -15,7 +15,7 @@ struct JobRunState {
         case readFrontier(limit: Int, passingOver: [String])
         /// Read those of one origin.
         case readOrigin(String, after: Int64, limit: Int)
-        case readRetries(limit: Int)
+        case readRetries(limit: Int, passingOver: [String])
         /// Ask for more of `max_pages`.
         case reserve(more: Int)
         case settle
@@ -38,6 +38,8 @@ struct JobRunState {
     private var quotaIsShort = false
     /// Pages in the frontier that were attempted before and are not taken.
     private var waiting = 0
+    /// ``SettleOutcome/firstLink`` of the last answer.
+    private var nextLink: Int64 = 0
     /// A retry may be due.
     private(set) var retriesMayBeDue = true
     /// The last read of retries found no room for some.
@@ -78,7 +80,9 @@ struct JobRunState {
     }
 
     private var nextRead: Step? {
-        if retriesMayBeDue, window.room > 0 { return .readRetries(limit: window.retryLimit) }
+        if retriesMayBeDue, window.room > 0 {
+            return .readRetries(limit: window.retryLimit, passingOver: window.fullOrigins)
+        }
         guard window.wantsPages else { return nil }
         guard quotaLeft > 0 else {
             return quotaIsShort ? nil : .reserve(more: wantedQuota)
@@ -115,7 +119,7 @@ struct JobRunState {
         waiting = max(0, found.total - window.retries)
         retriesMayBeDue = false
         // What did not fit is due still.
-        retriesAreCrowded = left
+        retriesAreCrowded = left || !window.fullOrigins.isEmpty
         leftSinceRetries = 0
         return fresh
     }
@@ -194,8 +198,10 @@ struct JobRunState {
         }
         // With nothing in flight, what is left of max_pages is asked for once more.
         if window.isEmpty { quotaIsShort = false }
-        if outcome.counters.discovered > counters.discovered {
-            window.pagesWereFound(from: outcome.firstLink)
+        // From the answer before on: a batch whose answer was lost has found pages that this one does not tell of.
+        if outcome.firstLink != nextLink || outcome.counters.discovered != counters.discovered {
+            window.pagesWereFound(from: min(nextLink, outcome.firstLink))
+            nextLink = outcome.firstLink
         }
         counters = outcome.counters
         openShards = outcome.openShards
@@ -232,11 +238,15 @@ struct JobRunState {
         return (window.highest, attempted)
     }
 
+    /// Before the store is asked: its answer may be lost. What is not given away is asked for again.
+    mutating func splitBegins() {
+        if spec.limits.maxPages != nil { quota = min(quota, attempted) }
+    }
+
     mutating func splitDone(_ moved: Int) {
         guard moved > 0 else { return }
         counters.discovered -= moved
         openShards += 1
-        if spec.limits.maxPages != nil { quota = min(quota, attempted) }
     }
 
     /// This shard's part of the job's semaphore.

@@ -19,6 +19,15 @@ enum RobotsVerdict: Sendable {
 
 /// The robots.txt of every origin the jobs of this process fetch from (RFC 9309): each fetched once, whoever asks.
 final class RobotsCache: Sendable {
+    /// Fetches of robots.txt at once, over all jobs: more than slow hosts that a few jobs meet together.
+    static let maxFetches = 256
+    /// Its own say in a host's pace is none: each job brings its limits with its pages.
+    static let politeness: Politeness = {
+        var politeness = Politeness()
+        politeness.perHostConcurrency = FetchPolicy.concurrencyRange.upperBound
+        return politeness
+    }()
+
     struct Limits: Sendable {
         var state = RobotsCacheState.Limits()
         /// RFC 9309 §2.3.1.2: five at least; more are taken for a file that is not there.

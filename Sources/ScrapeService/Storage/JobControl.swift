@@ -48,28 +48,41 @@ extension PostgresStore {
             )
         }
         guard isTerminal else { return .notTerminal }
-        try await erase(reference)
+        guard try await erase(reference) else { return .notTerminal }
         forget(id)
         return .deleted
     }
 
     /// Marks the job, so that nobody reads half of it, then deletes its rows in chunks and its own row last.
-    func erase(_ job: JobReference) async throws {
-        _ = try await perform { connection in
+    /// False: it goes on again, its failed pages are being tried once more.
+    func erase(_ job: JobReference) async throws -> Bool {
+        let isMarked = try await perform { connection in
             try await connection.transaction { connection in
-                _ = try await connection.query(
-                    "update job set deleted_at = coalesce(deleted_at, clock_timestamp()) where key = $1",
-                    [.int(job.key)])
+                let marked = try await connection.query(
+                    """
+                    update job set deleted_at = coalesce(deleted_at, clock_timestamp())
+                    where key = $1 and finished_at is not null
+                    """, [.int(job.key)])
+                if marked.affected == 0 { return false }
                 _ = try await connection.query("delete from idempotency where job = $1", [.int(job.key)])
+                return true
             }
         }
-        // First: what is swept goes to the ledger, and from there with it.
-        while try await sweep(job) {}
+        guard isMarked else { return false }
+        // First: from then on nobody adds to the ledger.
+        while try await eraseQueue(job) > 0 {}
         for table in ["item", "page", "seen"] {
             while try await eraseChunk(table, job) == deleteChunk {}
         }
         _ = try await query("delete from failure_count where job = $1", [.int(job.key)])
         _ = try await query("delete from job where key = $1", [.int(job.key)])
+        return true
+    }
+
+    private func eraseQueue(_ job: JobReference) async throws -> Int64 {
+        let result = try await query("select erase_queue($1, $2)", [.int(job.key), .integer(deleteChunk)])
+        guard var row = result.first else { return 0 }
+        return try Self.read { try row.next() }
     }
 
     private func eraseChunk(_ table: String, _ job: JobReference) async throws -> Int {

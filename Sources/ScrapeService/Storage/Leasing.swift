@@ -96,12 +96,30 @@ extension PostgresStore {
                     select from unnest($2, $3) as h(job, shard)
                     where h.job = shard.job and h.shard = shard.shard)
                 """, [.uuid(replica.uuid), jobs, .int4s(holding.map(\.shard))])
-            let claimed = try await connection.query(
-                "select * from claim_shard($1, $2, $3)",
-                [.uuid(replica.uuid), jobs, .double(splitCourtesy / .seconds(1))])
-            guard let row = claimed.first else { return nil }
-            return try JobLease(row)
+            while let row = try await connection.query(
+                "select * from claim_shard($1, $2, $3, $4)",
+                [.uuid(replica.uuid), jobs, .ints(unreadable), .double(splitCourtesy / .seconds(1))]
+            ).first {
+                do {
+                    return try JobLease(row)
+                } catch StoreError.failed(let cause) {
+                    try await leaveUnreadable(row, cause, connection)
+                }
+            }
+            return nil
         }
+    }
+
+    /// A job that a newer service accepted is left to those who understand it.
+    private func leaveUnreadable(
+        _ row: PostgresRow, _ cause: String, _ connection: PostgresConnection
+    ) async throws {
+        var row = row
+        let key: Int64 = try row.next()
+        logger.error(
+            "a job that this version does not understand", metadata: ["key": "\(key)", "cause": "\(cause)"])
+        _ = try await connection.query("update shard set owner = null where job = $1", [.int(key)])
+        setUnreadable(key)
     }
 
     func release(_ lease: JobLease) async throws {
@@ -110,7 +128,7 @@ extension PostgresStore {
                 let freed = try await connection.query(
                     """
                     update shard set owner = null, in_flight = 0, pages_per_second = 0, items_per_second = 0,
-                        version = version + 1
+                        hosts = null, version = version + 1
                     where job = $1 and shard = $2 and epoch = $3 and owner is not null
                     """, lease.arguments)
                 if freed.affected > 0 { try await Self.wake(connection) }
@@ -181,15 +199,17 @@ extension PostgresStore {
         }
     }
 
-    func retries(_ lease: JobLease, limit: Int) async throws -> RetryWindow {
+    func retries(
+        _ lease: JobLease, limit: Int, passingOver origins: [String]
+    ) async throws -> RetryWindow {
         let result = try await query(
             """
             select page_id, kind, url, depth, attempt,
                 extract(epoch from not_before - clock_timestamp())::float8,
                 (select count(*) from queue where job = $1 and shard = $2 and attempt > 0)
-            from queue where job = $1 and shard = $2 and attempt > 0
+            from queue where job = $1 and shard = $2 and attempt > 0 and origin <> all ($4)
             order by not_before limit $3
-            """, [.int(lease.key), .smallInt(lease.shard), .int(limit + 1)])
+            """, [.int(lease.key), .smallInt(lease.shard), .int(limit + 1), .texts(origins)])
         return try Self.read {
             var window = RetryWindow(due: [], nextIn: nil)
             for row in result.rows {
@@ -230,7 +250,7 @@ extension PostgresStore {
                 """)
             for row in marked.rows {
                 var row = row
-                try await erase(
+                _ = try await erase(
                     JobReference(key: try row.next(), bucket: try row.next()))
             }
             try await expireJobs()

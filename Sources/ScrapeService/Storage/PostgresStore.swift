@@ -18,6 +18,8 @@ final class PostgresStore: JobCatalog, WorkStore {
     private struct Memory {
         var jobs: [JobID: JobReference] = [:]
         var announced: Set<ReplicaID> = []
+        /// Store keys of jobs whose text this version does not understand.
+        var unreadable: Set<Int64> = []
         var maintainedAt: ContinuousClock.Instant?
     }
 
@@ -74,6 +76,10 @@ final class PostgresStore: JobCatalog, WorkStore {
     }
 
     func forget(_ id: JobID) { memory.withLock { $0.jobs[id] = nil } }
+
+    var unreadable: [Int64] { memory.withLock { Array($0.unreadable) } }
+
+    func setUnreadable(_ key: Int64) { memory.withLock { _ = $0.unreadable.insert(key) } }
 
     func isAnnounced(_ replica: ReplicaID) -> Bool { memory.withLock { $0.announced.contains(replica) } }
 

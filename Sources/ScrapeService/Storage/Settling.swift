@@ -85,12 +85,12 @@ extension PostgresStore {
     func sweep() async throws -> Bool {
         let result = try await query("select sweep_any($1)", [.integer(skipChunk)])
         guard var row = result.first else { return false }
-        return try Self.read { try row.nextOptional(Int64.self) } != nil
+        return try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
     }
 
     /// Moves some of what a job left behind when it ended. Returns whether there is more.
     func sweep(_ job: JobReference) async throws -> Bool {
-        let result = try await query("select sweep_job($1, $2)", [.int(job.key), .integer(skipChunk)])
+        let result = try await query("select sweep_job($1, $2, true)", [.int(job.key), .integer(skipChunk)])
         guard var row = result.first else { return false }
         return try Self.read { try row.next(Int64.self) } > 0
     }

@@ -95,6 +95,7 @@ private func pointers(_ text: String) -> [String] {
             ["/limits/max_pages", "/limits/max_file_bytes"]
         ),
         (job(more: #","politeness":{"robots":"yes"}"#), ["/politeness/robots"]),
+        (job(more: #","fetch":{"headers":{"user-agent":"x"}}"#), ["/fetch/headers/user-agent"]),
         (job(more: #","on_failure":"explode"}"#.replacing("}", with: "")), ["/on_failure"]),
         ("[]", [""]), ("3", [""]), ("{}", ["/pages", "/start"]),
         (#"{"start":"http://h/","pages":[]}"#, ["/pages"]),

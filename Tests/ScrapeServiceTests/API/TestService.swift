@@ -56,6 +56,7 @@ final class TestService: Sendable {
             EngineContext(
                 loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
+                robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
                 workers: workers, signals: signals, membership: Membership(), userAgent: "test",
                 metrics: metrics.engine, logger: TestPostgres.logger))
         let store = work

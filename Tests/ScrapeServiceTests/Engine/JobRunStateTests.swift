@@ -46,12 +46,12 @@ import Testing
     private func outcome(_ counters: JobCounters, state: JobState = .running) -> SettleOutcome {
         SettleOutcome(
             leaseHeld: true, counters: counters, state: state,
-            ending: state == .cancelling ? .cancelled : nil)
+            ending: state == .cancelling ? .cancelled : nil, firstLink: 0)
     }
 
     @Test func aRunReadsDueRetriesThenTheFrontier() {
         var state = make()
-        #expect(state.next(linger: false) == .readRetries(limit: 256))
+        #expect(state.next(linger: false) == .readRetries(limit: 256, passingOver: []))
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
         #expect(state.next(linger: false) == .readFrontier(limit: 64, passingOver: []))
     }
@@ -106,7 +106,7 @@ import Testing
         let batch = state.takeBatch()
         state.settled(batch, outcome(JobCounters(discovered: 31, fetched: 1, startFetched: 1)))
         #expect(state.next(linger: false) == .readFrontier(limit: 64, passingOver: []))
-        #expect(state.window.cursor == 1)
+        #expect(state.window.cursor < 2)
     }
 
     @Test func aWaitingRetryKeepsTheJobOpen() {
@@ -116,7 +116,7 @@ import Testing
         state.settled(batch, outcome(JobCounters(discovered: 1, retries: 1)))
         #expect(state.next(linger: false) == .wait)
         state.retryTimePassed()
-        #expect(state.next(linger: false) == .readRetries(limit: 256))
+        #expect(state.next(linger: false) == .readRetries(limit: 256, passingOver: []))
         #expect(state.retriesRead(RetryWindow(due: [page(1, attempt: 1)], nextIn: nil)).count == 1)
     }
 
@@ -151,12 +151,12 @@ import Testing
         state.reserved(PageReservation(quota: 2, spent: 0))
         #expect(state.next(linger: false) == .wait)
         state.retryTimePassed()
-        #expect(state.next(linger: false) == .readRetries(limit: 256))
+        #expect(state.next(linger: false) == .readRetries(limit: 256, passingOver: []))
     }
 
     @Test func maxPagesCountsAttemptedPagesExactly() {
         var state = make(counters: JobCounters(discovered: 10)) { $0.limits.maxPages = 3 }
-        #expect(state.next(linger: false) == .readRetries(limit: 256))
+        #expect(state.next(linger: false) == .readRetries(limit: 256, passingOver: []))
         _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
         #expect(state.next(linger: false) == .reserve(more: 3))
         state.reserved(PageReservation(quota: 3, spent: 0))
@@ -193,7 +193,40 @@ import Testing
         #expect(state.next(linger: false) == .finish(JobEnd(reason: .finished)))
     }
 
+    /// The batch found pages 11 and 12, its answer was lost, and the second answer begins behind them. The shard holds
+    /// another's pages as well, so that they lie below its cursor.
+    @Test func pagesFoundByABatchWhoseAnswerWasLostAreRead() {
+        var state = make(counters: JobCounters(discovered: 40))
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        let moved = (1...40).map { page((1 << 40) + $0) }
+        _ = state.frontierRead(Self.slice(moved, limit: 64))
+        var before = outcome(JobCounters(discovered: 40))
+        before.firstLink = 11
+        state.settled([], before)
+        _ = state.frontierRead(Self.slice(moved, limit: 64))
+        #expect(state.window.cursor > 11)
+        var again = outcome(JobCounters(discovered: 42))
+        again.firstLink = 13
+        state.settled([], again)
+        #expect(state.window.cursor <= 10)
+        #expect(state.frontierRead(Self.slice([page(11), page(12)], limit: 64)).map(\.id) == [11, 12])
+        state.settled([], again)
+        let cursor = state.window.cursor
+        state.settled([], again)
+        #expect(state.window.cursor == cursor, "nothing new is nothing to read again")
+    }
+
     // MARK: Other replicas
+
+    @Test func whatASplitMayHaveGivenAwayIsNotUsedBeforeItsAnswer() {
+        var state = make(counters: JobCounters(discovered: 1000)) { $0.limits.maxPages = 500 }
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: nil))
+        state.reserved(PageReservation(quota: 500, spent: 0))
+        _ = state.frontierRead(Self.slice((1...40).map { page($0) }, limit: 40))
+        state.splitBegins()
+        #expect(state.split(replicas: 2)?.quota == 40)
+        #expect(state.next(linger: false) == .reserve(more: 500))
+    }
 
     @Test func aLargeFrontierIsSharedWithAnIdleReplica() throws {
         var state = make(counters: JobCounters(discovered: 1000))

@@ -131,7 +131,7 @@ import Testing
                 lease, [.retry(pages[0], after: .seconds(50)), .retry(pages[1], after: .zero)],
                 gauges: JobGauges())
             #expect(try await fixture.store.frontier(lease, after: 0, limit: 10).map(\.id) == [3])
-            let window = try await fixture.store.retries(lease, limit: 10)
+            let window = try await fixture.store.retries(lease, limit: 10, passingOver: [])
             #expect(window.due.map(\.id) == [2])
             #expect(window.due.map(\.attempt) == [1])
             let wait = try #require(window.nextIn)

@@ -286,4 +286,78 @@ import Testing
             #expect(rows.elements.filter { $0.attempts == 2 }.count == 4, "attempts are counted on")
         }
     }
+
+    @Test func aJobThatWasCutShortIsStillCutShortAfterItsFailedPagesWereTriedAgain() async throws {
+        try await StoreFixture.with { fixture in
+            let lease = try await fixture.makeLease(pages: 5)
+            let pages = try await fixture.store.frontier(lease, after: 0, limit: 2)
+            _ = try await fixture.store.settle(
+                lease, [.fetched(pages[0], items: ["{}"]), .failed(pages[1])], gauges: JobGauges())
+            #expect(try await fixture.store.finish(lease, JobEnd(reason: .maxPages)))
+            _ = try await fixture.store.act(.retryFailed, on: lease.job, owner: nil)
+            let again = try #require(try await fixture.store.claim(for: fixture.makeReplica()))
+            let failed = try await fixture.store.frontier(again, after: 0, limit: 9)
+            #expect(failed.map(\.id) == [pages[1].id])
+            _ = try await fixture.store.settle(again, [.fetched(failed[0])], gauges: JobGauges())
+            #expect(try await fixture.store.finish(again, JobEnd(reason: .finished)))
+            let job = try #require(try await fixture.store.snapshot(of: lease.job, owner: nil))
+            #expect(job.stopReason == .maxPages && job.counters.skipped == 3 && job.counters.failed == 0)
+        }
+    }
+
+    /// A job that is over, with its pages still in the queue.
+    private func unswept(_ fixture: StoreFixture, pages: Int) async throws -> JobLease {
+        let lease = try await fixture.makeLease(pages: pages)
+        _ = try await fixture.store.decide(lease, JobEnd(reason: .maxDuration))
+        _ = try await fixture.store.close(lease)
+        return lease
+    }
+
+    @Test func deletingWaitsForWhoeverSweepsAndLeavesNothing() async throws {
+        try await StoreFixture.with(maxConnections: 6) { fixture in
+            let lease = try await unswept(fixture, pages: 50)
+            try await fixture.store.pool.withConnection { connection in
+                try await connection.run("begin")
+                _ = try await connection.query("select sweep_job($1, 20, false)", [.int(lease.key)])
+                #expect(try await fixture.store.sweep() == false, "a rival is at it")
+                async let deletion = fixture.store.delete(lease.job, owner: nil)
+                try await fixture.waitForLockWaiter()
+                try await connection.run("commit")
+                guard case .deleted = try await deletion else {
+                    Issue.record("not deleted")
+                    return
+                }
+            }
+            for table in ["queue", "page", "seen", "shard"] {
+                #expect(
+                    try await fixture.number(
+                        "select count(*) from \(table) where job = $1", [.int(lease.key)]) == 0,
+                    "\(table)")
+            }
+        }
+    }
+
+    @Test func aJobThatRunsAgainIsNotDeleted() async throws {
+        try await StoreFixture.with { fixture in
+            let lease = try await fixture.makeLease(pages: 1)
+            let page = try #require(try await fixture.store.frontier(lease, after: 0, limit: 1).first)
+            _ = try await fixture.store.settle(lease, [.failed(page)], gauges: JobGauges())
+            _ = try await fixture.store.close(lease)
+            let job = try #require(try await fixture.store.reference(of: lease.job))
+            _ = try await fixture.store.act(.retryFailed, on: lease.job, owner: nil)
+            #expect(try await fixture.store.erase(job) == false)
+            #expect(try await fixture.store.claim(for: fixture.makeReplica()) != nil)
+        }
+    }
+
+    @Test func aJobNobodyHereUnderstandsDoesNotKeepTheOthersWaiting() async throws {
+        try await StoreFixture.with { fixture in
+            let strange = try await fixture.accept()
+            let plain = try await fixture.accept()
+            _ = try await fixture.store.pool.query(
+                "update job set spec = '{\"of\": \"a newer service\"}' where id = $1", [.uuid(strange.uuid)])
+            #expect(try await fixture.store.claim(for: fixture.makeReplica())?.job == plain)
+            #expect(try await fixture.number("select count(*) from shard where owner is null") == 1)
+        }
+    }
 }

@@ -74,6 +74,7 @@ struct FetchSchedulerState {
             pairs[pair].peak += 1
         }
         review(job, at: now)
+        serveJob(job, at: now)
     }
 
     /// No page of the job will enter any more.
@@ -227,11 +228,14 @@ struct FetchSchedulerState {
             pairs[pair].place = .nowhere
             serve(pair, at: now)
         }
-        if !jobs[job].beyondShare.isEmpty, jobs[job].wakeAt == nil {
-            // What is kept for hosts that have nothing to fetch any more becomes free with the time.
-            jobs[job].wakeAt = jobs[job].nextReview
-            wakes.insert(Wake(at: jobs[job].nextReview, target: .job(job)))
-        }
+        wakeForReview(job)
+    }
+
+    /// What is kept for hosts that have nothing to fetch any more becomes free with the time.
+    private mutating func wakeForReview(_ job: Int) {
+        guard !jobs[job].beyondShare.isEmpty, jobs[job].wakeAt == nil else { return }
+        jobs[job].wakeAt = jobs[job].nextReview
+        wakes.insert(Wake(at: jobs[job].nextReview, target: .job(job)))
     }
 
     private mutating func serve(_ pair: Int, at now: Moment) {
@@ -259,6 +263,7 @@ struct FetchSchedulerState {
         } else {
             pairs[pair].place = .beyondShare
             jobs[pairs[pair].job].beyondShare.append(pair, in: &pairs)
+            wakeForReview(pairs[pair].job)
         }
     }
 

@@ -12,8 +12,8 @@ struct PostgresConfiguration: Sendable {
     /// How long a statement may still run once its task is cancelled: most end within it, and the connection
     /// is kept.
     var cancelGrace = Duration.milliseconds(250)
-    /// The server frees the locks of a client that stopped in mid-transaction.
-    var idleInTransactionTimeout = Duration.seconds(60)
+    /// The server frees the locks of a client that stopped in mid-transaction: sooner than its lease runs out.
+    var idleInTransactionTimeout = Duration.seconds(5)
     /// Behind a pooler that gives each transaction another session (pgbouncer's `pool_mode = transaction`):
     /// nothing is prepared, and every transaction sets what it needs for itself.
     var isTransactionPooled = false

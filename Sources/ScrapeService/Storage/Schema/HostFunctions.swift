@@ -94,7 +94,8 @@ extension Migration {
                         coalesce(sum(greatest(u.held, u.places))
                             filter (where u.replica <> p_replica), 0)::integer as bound,
                         min(coalesce(u.paced_at, '-infinity'))
-                            filter (where u.wanted > 0 and u.replica <> p_replica) as others_paced_at,
+                            filter (where u.wanted > 0 and u.replica <> p_replica
+                                and (u.places > 0 or u.held > 0)) as others_paced_at,
                         max(u.paced_at) filter (where u.replica = p_replica) as paced_at
                     from host_use u where u.origin = n.origin offset 0) o
             ), target as materialized (

@@ -9,9 +9,11 @@ extension Migration {
 
         -- Takes one shard that no living replica holds, oldest job first. No row: there is none.
         -- p_held: jobs the replica works on. A shard split off from one of them is left to others for
-        -- p_courtesy seconds.
+        -- p_courtesy seconds. p_unreadable: jobs of a newer service, which this one does not understand.
         drop function claim_shard;
-        create function claim_shard(p_replica uuid, p_held bigint[], p_courtesy float8) returns table (
+        create function claim_shard(
+            p_replica uuid, p_held bigint[], p_unreadable bigint[], p_courtesy float8
+        ) returns table (
             o_key bigint, o_id uuid, o_shard smallint, o_epoch bigint,
             o_spec text, o_state text, o_ending text, o_elapsed float8, o_quota bigint, o_open integer,
             o_discovered bigint, o_fetched bigint, o_failed bigint, o_skipped bigint,
@@ -25,7 +27,8 @@ extension Migration {
         begin
             for v_free in
                 select s.job, s.shard from job j join shard s on s.job = j.key and not s.closed
-                where j.state in ('queued', 'running', 'cancelling')
+                where j.state in ('queued', 'running', 'cancelling') and j.deleted_at is null
+                    and j.key <> all (p_unreadable)
                     and not exists (
                         select from replica r where r.id = s.owner and r.expires_at >= clock_timestamp())
                     and (s.offered_at is null or s.job <> all (p_held)
@@ -249,22 +252,29 @@ extension Migration {
             return skip_pages(p_job, p_shard, p_reason, p_limit);
         end $$;
 
-        -- The same for a job that is over already, one chunk. Returns how many; 0: nothing is left, or a rival
-        -- sweeps it.
-        create function sweep_job(p_job bigint, p_limit integer) returns bigint
+        -- The same for a job that is over already, one chunk. Returns how many; 0: nothing is left;
+        -- -1: somebody else is at it, and p_wait does not ask to wait for that.
+        create function sweep_job(p_job bigint, p_limit integer, p_wait boolean) returns bigint
         language plpgsql as $$
         declare
             v_job job%rowtype;
             v_shard record;
             v_count bigint;
         begin
+            if p_wait then
+                perform from shard s where s.job = p_job order by s.shard for no key update;
+            else
+                perform from shard s where s.job = p_job order by s.shard for no key update skip locked;
+                get diagnostics v_count = row_count;
+                if v_count < (select count(*) from shard s where s.job = p_job) then
+                    return -1;
+                end if;
+            end if;
             select * into v_job from job j where j.key = p_job and j.finished_at is not null;
             if not found or v_job.swept then
                 return 0;
             end if;
-            for v_shard in select s.shard from shard s where s.job = p_job order by s.shard
-                for no key update skip locked
-            loop
+            for v_shard in select s.shard from shard s where s.job = p_job order by s.shard loop
                 v_count := skip_pages(p_job, v_shard.shard, v_job.end_reason, p_limit);
                 if v_count > 0 then
                     return v_count;
@@ -278,7 +288,7 @@ extension Migration {
         end $$;
 
         -- Does one piece of what nobody else does: ends a cancelled job that no living replica holds, or sweeps
-        -- one that is over. Null: there is nothing to do.
+        -- one that is over. Null: there is nothing to do; -1: somebody else does it.
         create function sweep_any(p_limit integer) returns bigint
         language plpgsql as $$
         declare
@@ -294,12 +304,31 @@ extension Migration {
                 end if;
                 return 1;
             end if;
-            select j.key into v_key from job j where not j.swept and j.finished_at is not null
+            select j.key into v_key from job j
+            where not j.swept and j.finished_at is not null and j.deleted_at is null
             order by random() limit 1;
             if not found then
                 return null;
             end if;
-            return sweep_job(v_key, p_limit);
+            return sweep_job(v_key, p_limit, false);
+        end $$;
+
+        -- Empties the queue of a job that is being deleted, one chunk. Returns how many rows went.
+        create function erase_queue(p_job bigint, p_limit integer) returns bigint
+        language plpgsql
+        set enable_seqscan = off
+        as $$
+        declare
+            v_count bigint;
+        begin
+            -- Whoever sweeps it has these rows first, and adds nothing to the ledger afterwards.
+            perform from shard s where s.job = p_job order by s.shard for no key update;
+            delete from queue q where q.ctid = any (array(
+                select w.ctid from shard s cross join lateral (
+                    select q.ctid from queue q where q.job = p_job and q.shard = s.shard limit p_limit) w
+                where s.job = p_job limit p_limit));
+            get diagnostics v_count = row_count;
+            return v_count;
         end $$;
 
         -- Decides that a job is to end, and why: the first reason counts. False: the lease is lost.

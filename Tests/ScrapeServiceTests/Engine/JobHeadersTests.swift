@@ -1,0 +1,46 @@
+import Testing
+
+@testable import ScrapeService
+
+@Suite struct JobHeadersTests {
+    private func headers(_ start: [URLTemplate]) -> JobHeaders {
+        var spec = JobSpec(
+            name: nil, start: start.map { StartEntry(template: $0, kind: "page") },
+            pages: [PageKind(name: "page")])
+        spec.fetch.headers = [
+            HeaderField(name: "Accept-Language", value: "nl"),
+            HeaderField(name: "authorization", value: "Bearer x"),
+            HeaderField(name: "Cookie", value: "a=b"),
+        ]
+        return JobHeaders(spec, CurlURLs())
+    }
+
+    private func names(_ headers: JobHeaders, _ url: String, depth: Int) -> [String] {
+        let page = QueuedPage(id: 1, kind: "page", url: WebURL(canonical: url), depth: depth, attempt: 0)
+        return headers.fields(for: page).map(\.name)
+    }
+
+    @Test func credentialsGoToTheOriginsThatTheJobNames() {
+        let variable = URLTemplate.Variable(name: "n", values: .integers(from: 1, to: 3, step: 1))
+        let headers = headers([
+            URLTemplate(literals: ["http://site.test/a"], variables: []),
+            URLTemplate(literals: ["https://pages.test/", ""], variables: [variable]),
+        ])
+        let all = ["Accept-Language", "authorization", "Cookie"]
+        #expect(names(headers, "http://site.test/b", depth: 1) == all)
+        #expect(names(headers, "https://pages.test/7/x", depth: 2) == all)
+        for other in ["http://other.test/", "https://site.test/b", "http://site.test:8080/b"] {
+            #expect(names(headers, other, depth: 1) == ["Accept-Language"], "\(other)")
+        }
+        #expect(names(headers, "http://other.test/", depth: 0) == all, "a start page is the author's own")
+    }
+
+    @Test func aHostThatIsAVariableIsTrustedForItsStartPagesOnly() {
+        let variable = URLTemplate.Variable(name: "h", values: .list(["a.test", "b.test"]))
+        let headers = headers([URLTemplate(literals: ["http://", "/"], variables: [variable])])
+        #expect(names(headers, "http://a.test/", depth: 0).count == 3)
+        #expect(names(headers, "http://a.test/x", depth: 1) == ["Accept-Language"])
+        let partly = URLTemplate(literals: ["http://a", ".test/"], variables: [variable])
+        #expect(names(self.headers([partly]), "http://a/", depth: 1) == ["Accept-Language"])
+    }
+}
