@@ -263,7 +263,9 @@ class Verdict:
                 able = self.windows.able_seconds(event["at"], until, event["replica"])
                 if taken and able > 0:
                     self.figures["handovers"].append(able)
-                if able > HANDOVER_SECONDS:
+                # One that is cut off cannot give anything back: its lease runs out.
+                cut_off = any(w.replica == event["replica"] and w.start <= event["at"] <= w.end for w in self.windows.parted)
+                if able > (TAKEOVER_SECONDS if cut_off else HANDOVER_SECONDS):
                     self.fail(f"shard {place} of replica {event['replica']}, sent SIGTERM at {event['at']:.2f}, went on "
                               f"after {until - event['at']:.2f} s, {able:.2f} of them with others able to")
 
