@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz build format lint docs bench bench-http image clean
+.PHONY: help demo test chaos fuzz build format lint docs bench bench-http bench-bounds image clean
 
 SOURCES := Sources Tests Benchmarks Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
 
@@ -55,6 +55,11 @@ bench-http: ## Measure the HTTP server against nginx and Hummingbird; count its 
 	Benchmarks/http/run
 	Benchmarks/http/instructions
 	Benchmarks/http/allocations
+
+bench-bounds: ## Measure memory with a million queued URLs, and from job to job
+	Scripts/bootstrap bench
+	swift build -c release --product scrape-service
+	Benchmarks/bounds/run
 
 image: ## Build the container image with buildah
 	Scripts/build-image
