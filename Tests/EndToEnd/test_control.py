@@ -1,7 +1,11 @@
 """Cancelling, deleting, repeating: what a script may do to a job, and what stops when."""
 
+import http.server
 import json
+import threading
 import time
+
+import pytest
 
 import harness
 
@@ -193,3 +197,48 @@ def test_only_the_failed_pages_are_fetched_again(client):
         assert sorted(row["attempts"] for row in rows) == [1] * 90 + [2] * 10
         assert act(client, job_id, "retry-failed")["status"] == "completed", "nothing failed: nothing happens"
 
+
+
+class EndlessSite:
+    """Every page links to two more, for ever."""
+
+    def __enter__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                found = self.path.startswith("/page/")
+                number = int(self.path.rsplit("/", 1)[1]) if found else 0
+                body = f'<p>{number}</p><a href="{2 * number}">a</a><a href="{2 * number + 1}">b</a>'.encode()
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def job(self, **limits):
+        return {"start": f"http://127.0.0.1:{self.server.server_port}/page/1", "limits": limits,
+                "pages": {"page": {"follow": [{"links": "a", "as": "page"}], "fields": {"text": "p"}}}}
+
+
+@pytest.mark.parametrize("limits, reason, fetched", [
+    ({"max_pages": 300}, "max_pages", 300), ({"max_items": 200}, "max_items", 200), ({"max_depth": 6}, "finished", 127),
+    ({"max_duration_seconds": 2}, "max_duration", None)])
+def test_a_job_that_discovers_without_end_stops_at_its_limits(client, limits, reason, fetched):
+    with EndlessSite() as site:
+        status = client.finished(client.submit(site.job(**limits)), 60)
+    progress = status["progress"]
+    assert (status["status"], status["stop_reason"], status["outcome"]) == ("completed", reason, "ok")
+    assert fetched in (None, progress["fetched"]) and progress["skipped"] > 0
+    assert progress["discovered"] == progress["fetched"] + progress["failed"] + progress["skipped"]
