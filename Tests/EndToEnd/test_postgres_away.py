@@ -14,10 +14,11 @@ HUNG_STOP_SECONDS = 14
 AWAY_STOP_SECONDS = 6
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def long_site():
-    """4650 pages, every answer 100 ms late: some 15 s of work and more."""
-    pages = databases.seconds("150", "600")
+    """4650 pages, every answer 100 ms late: some 15 s of work and more. nginx keeps a file open for each late answer of a
+    connection that lives on, so the long form has 12,400 pages, and each test a site of its own."""
+    pages = databases.seconds("150", "400")
     with harness.Site("--pages", pages, "--no-faults", "--latency-ms", "100", "--concurrency", "32") as site:
         yield site
 
