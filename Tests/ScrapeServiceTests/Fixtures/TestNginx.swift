@@ -75,8 +75,10 @@ final class TestNginx: Sendable {
     }
 
     /// What was asked so far, a line each: connection number, method, URI, status, protocol, body bytes sent.
+    /// nginx writes a line once the client has its answer: the last ones get a moment.
     func accessLog() throws -> [AccessLine] {
-        try String(contentsOfFile: directory + "/access.log", encoding: .utf8)
+        Thread.sleep(forTimeInterval: 0.2)
+        return try String(contentsOfFile: directory + "/access.log", encoding: .utf8)
             .split(separator: "\n").compactMap(AccessLine.init)
     }
 
