@@ -124,7 +124,7 @@ def test_an_address_is_blocked_wherever_it_is_named(world, guarded, surface, tar
 
 def test_a_webhook_goes_nowhere_that_a_page_may_not(world, guarded):
     targets = [f"http://{name}/" for name in REFUSED_NAMES] + ["http://2130706433/", "http://[::ffff:7f00:1]/"]
-    page = {"start": "http://fresh.test/", "pages": {"page": {"fields": {"title": "title"}}}}
+    page = {"start": "http://public.test/", "pages": {"page": {"fields": {"title": "title"}}}}
     jobs = [guarded.client.submit({**page, "webhook": {"url": target}}) for target in targets]
     for job_id in jobs:
         guarded.client.finished(job_id)
