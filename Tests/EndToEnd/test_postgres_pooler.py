@@ -59,7 +59,8 @@ def test_a_notification_wakes_a_replica_behind_the_pooler(binary, pooled):
             server.sql("notify scrape_service_work")
         time.sleep(STATISTICS_SECONDS)
         polled = (time.monotonic() - began) / 0.75 + 2
-        assert server.number(claims) - before > polled + NOTIFICATIONS / 2
+        # Those that come while a claim is under way are one.
+        assert server.number(claims) - before > polled + NOTIFICATIONS / 5
         assert service.stop() == 0
 
 
