@@ -64,9 +64,15 @@ class PythonSite(http.server.ThreadingHTTPServer):
     """Real sockets on loopback; `answer(path)` gives status, body and header fields."""
 
     daemon_threads = True
+    # What the service has read of an origin's robots.txt, it knows for an hour: no port serves two tests.
+    ports = set()
 
     def __init__(self, answer):
         super().__init__(("127.0.0.1", 0), Recorder)
+        while self.server_address[1] in self.ports:
+            self.server_close()
+            super().__init__(("127.0.0.1", 0), Recorder)
+        self.ports.add(self.server_address[1])
         self.answer, self.seen = answer, []
         self.origin = f"http://127.0.0.1:{self.server_address[1]}"
 
