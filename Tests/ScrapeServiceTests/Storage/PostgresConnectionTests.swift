@@ -7,11 +7,11 @@ import Testing
 @testable import ScrapeService
 
 @Suite struct PostgresConnectionTests {
-    private func makeConfiguration(_ string: String? = nil) -> PostgresConfiguration {
+    func makeConfiguration(_ string: String? = nil) -> PostgresConfiguration {
         PostgresConfiguration(connectionString: string ?? TestPostgres.shared.connectionString())
     }
 
-    private func with(
+    func with(
         _ configuration: PostgresConfiguration? = nil, logger: Logger = TestPostgres.logger,
         _ body: (PostgresConnection) async throws -> Void
     ) async throws {
@@ -27,7 +27,7 @@ import Testing
         await connection.close()
     }
 
-    private func number(
+    func number(
         _ connection: PostgresConnection, _ sql: String, _ arguments: PostgresArguments = []
     ) async throws -> Int {
         let result = try await connection.query(sql, arguments)
@@ -36,7 +36,7 @@ import Testing
     }
 
     /// The error that `body` throws, or nil.
-    private func failure<Value>(_ body: () async throws -> Value) async -> PostgresError? {
+    func failure<Value>(_ body: () async throws -> Value) async -> PostgresError? {
         do {
             _ = try await body()
             return nil
@@ -45,14 +45,14 @@ import Testing
         }
     }
 
-    private func terminate(_ backend: Int32) async throws {
+    func terminate(_ backend: Int32) async throws {
         try await TestPostgres.shared.administer { connection in
             _ = try await connection.query("select pg_terminate_backend($1)", [.integer(Int(backend))])
         }
     }
 
     /// Waits until the connection has noticed what happened to it.
-    private func waitUntilClosed(_ connection: PostgresConnection) async throws {
+    func waitUntilClosed(_ connection: PostgresConnection) async throws {
         for _ in 0..<500 {
             if await !connection.isUsable { return }
             try await TestPostgres.loop.sleep(for: .milliseconds(10))
@@ -61,7 +61,7 @@ import Testing
     }
 
     /// Waits until a statement is under way.
-    private func waitUntilBusy(_ connection: PostgresConnection) async throws {
+    func waitUntilBusy(_ connection: PostgresConnection) async throws {
         for _ in 0..<5000 {
             if await !connection.isUsable { return }
             try await TestPostgres.loop.sleep(for: .milliseconds(1))
@@ -359,52 +359,6 @@ import Testing
             #expect(sum == 6)
             let prepared = try await number(connection, "select count(*) from pg_prepared_statements")
             #expect(prepared == 0)
-        }
-    }
-
-    // MARK: Cancellation
-
-    @Test func aCancelledTaskLeavesAShortStatementToItsEnd() async throws {
-        var configuration = makeConfiguration()
-        configuration.cancelGrace = .seconds(30)
-        try await with(configuration) { connection in
-            let task = Task { try await connection.run("select pg_sleep(1)") }
-            try await waitUntilBusy(connection)
-            task.cancel()
-            try await task.value
-            #expect(await connection.isUsable)
-            #expect(try await number(connection, "select 1") == 1)
-        }
-    }
-
-    @Test func aCancelledTaskGivesALongStatementAndItsConnectionUp() async throws {
-        try await with { connection in
-            let task = Task { try await connection.run("select pg_sleep(30)") }
-            try await waitUntilBusy(connection)
-            task.cancel()
-            #expect(await failure { try await task.value }?.kind == .cancelled)
-            #expect(await !connection.isUsable)
-        }
-    }
-
-    @Test func closingTwiceIsFine() async throws {
-        try await with { connection in
-            await connection.close()
-            await connection.close()
-            #expect(await failure { try await connection.query("select 1") }?.kind == .closed)
-        }
-    }
-
-    @Test func notificationsArriveWhileIdle() async throws {
-        let heard = Mutex<[String]>([])
-        try await with { connection in
-            await connection.setNotificationHandler { channel in heard.withLock { $0.append(channel) } }
-            try await connection.run("listen some_channel")
-            try await TestPostgres.shared.administer { try await $0.run("notify some_channel") }
-            for _ in 0..<200 where heard.withLock(\.isEmpty) {
-                try await TestPostgres.loop.sleep(for: .milliseconds(10))
-            }
-            #expect(heard.withLock { $0 } == ["some_channel"])
         }
     }
 }
