@@ -49,7 +49,6 @@ struct FrontierWindow {
     var isEmpty: Bool { taken.isEmpty }
     /// How many of them were attempted before.
     var retries: Int { takenRetries.count }
-    var isExhausted: Bool { isRead && deferredCount == 0 }
 
     /// A quarter of the window, so that three more are on their way while it commits.
     var fullBatch: Int { max(1, size / 4) }

@@ -46,14 +46,14 @@ import Testing
     @Test func aHostThatWasReadToItsEndGoesWithTheOthersAgain() {
         var window = FrontierWindow(concurrency: 32, perHost: 8)
         _ = window.frontierRead(slice((1...60).map { page($0) }, isLast: true), atMost: .max)
-        #expect(!window.isExhausted)
+        #expect(!window.deferredOrigins.isEmpty)
         for id in 1...24 { window.remove(page(Int64(id))) }
         let rest = window.originRead("http://a", slice((49...60).map { page($0) }, isLast: true))
         #expect(rest.count == 12)
-        #expect(window.isExhausted)
+        #expect(!window.wantsFrontier)
         #expect(window.deferredOrigins.isEmpty)
         window.pagesWereFound(from: 61)
-        #expect(!window.isExhausted)
+        #expect(window.wantsFrontier)
         #expect(window.cursor == 60)
     }
 
