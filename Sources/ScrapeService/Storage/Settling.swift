@@ -85,7 +85,8 @@ extension PostgresStore {
     func sweep() async throws -> Bool {
         let result = try await query("select sweep_any($1)", [.integer(skipChunk)])
         guard var row = result.first else { return false }
-        return try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
+        let isMore = try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
+        return try await sweepFiles() || isMore
     }
 
     /// Moves some of what a job left behind when it ended. Returns whether there is more.

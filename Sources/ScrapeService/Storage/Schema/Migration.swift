@@ -30,6 +30,8 @@ struct Migration: Sendable {
         Migration(version: 7, name: "webhooks", sql: webhookFunctions),
         Migration(version: 8, name: "retention functions", sql: retentionFunctions),
         Migration(version: 9, name: "warnings", sql: warnings),
+        Migration(
+            version: 11, name: "files", sql: [fileTables, fileFunctions, fileSweeping].joined(separator: "\n")),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0
