@@ -80,6 +80,7 @@ protocol FileCatalog: Sendable {
     /// In the order of settling.
     func files(of id: JobID, after: Position, limit: Int) async throws -> Slice<FileEntry>
     func file(_ file: Int64, of id: JobID) async throws -> (entry: FileEntry, content: FileContent)?
-    /// The piece that begins at `offset`, a multiple of ``FilePieces/bytes``. Nil: the file was deleted meanwhile.
-    func piece(of content: FileContent, at offset: Int64) async throws -> [UInt8]?
+    /// At least one and at most `maxBytes` of the bytes from `offset` on, which is within the content. Nil: the file
+    /// was deleted meanwhile.
+    func bytes(of content: FileContent, at offset: Int64, maxBytes: Int) async throws -> [UInt8]?
 }

@@ -19,10 +19,10 @@ import Yams
             paths.flatMap { path, item in item.keys.filter(methods.contains).map { "\($0) \(path)" } })
         let loop = try EventLoop(name: "test-contract")
         defer { loop.stop() }
+        let store = PostgresStore(
+            StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger)
         let context = APIContext(
-            catalog: PostgresStore(
-                StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
-            urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
+            catalog: store, files: store, urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
             workers: WorkerPool(threads: 1),
             loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, exposition: { [] },
             logger: TestPostgres.logger)
