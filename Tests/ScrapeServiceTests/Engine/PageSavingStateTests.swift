@@ -158,7 +158,9 @@ import Testing
         #expect(state.took(2) == .startOver)
     }
 
-    @Test(arguments: [("bytes */100", PageSavingState.Ending.whole), ("bytes */90", .again), (nil, .again)])
+    @Test(
+        arguments: [("bytes */100", .whole), ("bytes */90", .again), (nil, .again)]
+            as [(String?, PageSavingState.Ending)])
     func aRangeBehindTheEndMayMeanThatAllIsThere(field: String?, ending: PageSavingState.Ending) {
         var state = Self.broken()
         _ = state.nextRequest()
