@@ -37,6 +37,7 @@ struct PageYield: Sendable {
     var items: [ItemData] = []
     /// Already resolved and canonical, each once.
     var links: [DiscoveredPage] = []
+    var file: SavedFile?
 }
 
 /// What one attempt at a page came to. A batch of these is one transaction.

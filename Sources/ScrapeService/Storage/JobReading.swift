@@ -3,7 +3,7 @@ import Foundation
 /// The columns every read of a job has; `JobRow` reads them in this order.
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
-    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
+    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched, s.files,
     s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts,
     w.codes, w.counts
     """
@@ -14,7 +14,7 @@ private let jobJoins = """
         select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
             sum(s.failed)::bigint as failed, sum(s.skipped)::bigint as skipped,
             sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes,
-            sum(s.start_fetched)::bigint as start_fetched, sum(s.in_flight)::bigint as in_flight,
+            sum(s.start_fetched)::bigint as start_fetched, sum(s.files)::bigint as files, sum(s.in_flight)::bigint as in_flight,
             sum(s.pages_per_second) as pages_per_second, sum(s.items_per_second) as items_per_second,
             array_agg(s.hosts::text) filter (where s.hosts is not null) as hosts, sum(s.version)::bigint as version
         from shard s where s.job = j.key) s
@@ -114,7 +114,7 @@ extension PostgresStore {
     }
 
     /// Reads shard after shard from a position until `limit` elements are there.
-    private func walk<Element: Sendable>(
+    func walk<Element: Sendable>(
         _ id: JobID, after: Position, limit: Int,
         _ read: (JobReference, _ shard: Int, _ last: Int64, _ count: Int) async throws -> [(Int64, Element)]
     ) async throws -> Slice<Element> {
@@ -205,6 +205,7 @@ extension JobSnapshot {
         finishedAt = finished
         expiresAt = retainDays.flatMap { finished?.addingTimeInterval(Double($0) * 86_400) }
         counters = try JobCounters(&row)
+        files = try row.next()
         // What a job that is over has left is skipped; moving it to the ledger may take a while.
         if state.isTerminal { counters.skipped += counters.remaining }
         let inFlight: Int = try row.next()
