@@ -43,6 +43,8 @@ enum FilePieces {
 
 /// Where bodies go while they are fetched. Throws ``StoreError`` only; nil or false: the lease is lost.
 protocol FileStore: Sendable {
+    /// Queued pages of the lease's shard for which an earlier attempt has left an upload with something in it.
+    func unfinished(_ lease: JobLease) async throws -> [Int64]
     /// The upload of a page of the lease's shard: the one an earlier attempt has left, or a new one.
     func openUpload(_ lease: JobLease, page: Int64) async throws -> FileUpload?
     /// Begins again: forgets the pieces received so far and keeps what the new answer's head says.

@@ -6,6 +6,22 @@ private let sweptRows = 1000
 private let sweptPieces = 256
 
 extension PostgresStore: FileStore {
+    func unfinished(_ lease: JobLease) async throws -> [Int64] {
+        // A page that was given to this shard brings its upload along.
+        let result = try await query(
+            """
+            select u.page_id from upload u
+            join queue q on q.job = u.job and q.shard = $2 and q.page_id = u.page_id
+            where u.job = $1 and u.bytes > 0
+            """, [.int(lease.key), .smallInt(lease.shard)])
+        return try Self.read {
+            try result.rows.map { row in
+                var row = row
+                return try row.next()
+            }
+        }
+    }
+
     func openUpload(_ lease: JobLease, page: Int64) async throws -> FileUpload? {
         let result = try await query(
             "select o_id, o_bytes, o_head from open_upload($1, $2, $3, $4)",

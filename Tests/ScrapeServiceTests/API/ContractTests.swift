@@ -57,6 +57,7 @@ import Yams
                 == Politeness().perHostConcurrency)
         #expect(try property("Politeness", "robots")["default"] as? Bool == Politeness().robots)
         #expect(try property("Limits", "max_page_bytes")["default"] as? Int == JobLimits().maxPageBytes)
+        #expect(try property("Limits", "max_file_bytes")["default"] as? Int == JobLimits().maxFileBytes)
         let states = try #require((schemas["State"] as? [String: Any])?["enum"] as? [String])
         #expect(Set(states) == Set(JobState.allCases.map(\.rawValue)))
         let reasons = try #require(try property("Status", "stop_reason")["enum"] as? [Any]).compactMap {

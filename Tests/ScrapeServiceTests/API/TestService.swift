@@ -54,7 +54,7 @@ final class TestService: Sendable {
         let agreement = HostAgreement(fetches, store: work, loop: workLoop, logger: TestPostgres.logger)
         engine = Engine(
             EngineContext(
-                loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
+                loop: workLoop, store: work, files: work, fetcher: fetcher, compiler: compiler, urls: urls,
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
                 workers: workers, signals: signals, membership: Membership(), userAgent: "test",
