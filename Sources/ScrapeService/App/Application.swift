@@ -139,7 +139,8 @@ private struct Parts {
         webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)
         let responder = WebService.responder(
             APIContext(
-                catalog: readStore, files: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,
+                catalog: readStore, files: readStore, urls: urls, compiler: compiler, signals: signals,
+                workers: workers,
                 loop: answerLoop, authenticator: Authenticator(keys: configuration.keys),
                 maxBodyBytes: configuration.limits.maxBodyBytes,
                 exposition: { await metrics.exposition(pools) }, logger: logger))

@@ -97,7 +97,8 @@ extension PostgresStore {
 
     private func eraseFiles(_ job: JobReference) async throws -> Int {
         let result = try await query(
-            "select erase_files($1, $2, $3, $4)", [.int(job.key), .int(0), .int(Int64.max), .integer(deleteChunk)])
+            "select erase_files($1, $2, $3, $4)",
+            [.int(job.key), .int(0), .int(Int64.max), .integer(deleteChunk)])
         guard var row = result.first else { return 0 }
         return try Self.read { try row.next() }
     }

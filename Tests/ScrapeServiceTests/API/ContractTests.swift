@@ -22,7 +22,8 @@ import Yams
         let store = PostgresStore(
             StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger)
         let context = APIContext(
-            catalog: store, files: store, urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
+            catalog: store, files: store, urls: CurlURLs(), compiler: HTMLPageCompiler(),
+            signals: JobSignals(),
             workers: WorkerPool(threads: 1),
             loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, exposition: { [] },
             logger: TestPostgres.logger)

@@ -70,7 +70,8 @@ final class TestService: Sendable {
                 }))
         responder = WebService.responder(
             APIContext(
-                catalog: catalog, files: catalog, urls: urls, compiler: compiler, signals: signals, workers: workers,
+                catalog: catalog, files: catalog, urls: urls, compiler: compiler, signals: signals,
+                workers: workers,
                 loop: answerLoop,
                 authenticator: Authenticator(keys: try APIKey.keys(in: keys.joined(separator: "\n"))),
                 maxBodyBytes: 1 << 20,

@@ -33,8 +33,7 @@ struct Migration: Sendable {
         Migration(version: 10, name: "requests", sql: requestFunctions),
         Migration(
             version: 11, name: "files",
-            sql: [fileTables, fileFunctions, fileSettling, fileSweeping].joined(separator: "
-")),
+            sql: [fileTables, fileFunctions, fileSettling, fileSweeping].joined(separator: "\n")),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0
