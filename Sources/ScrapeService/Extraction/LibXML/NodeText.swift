@@ -7,6 +7,11 @@ struct TextReader {
     /// bound 10 MB of nested `<div>` could yield gigabytes.
     static let maxOutputBytes = 64 * 1024 * 1024
 
+    /// Nodes walked over in one page while their text was taken: nested elements without text would else cost
+    /// the square of the page.
+    static let maxNodes = 100_000_000
+
+    private var nodes = 0
     private var outputBytes = 0
     private var buffer: [UInt8] = []
 
@@ -32,6 +37,10 @@ struct TextReader {
         buffer.removeAll(keepingCapacity: true)
         var node = top.following(within: top)
         while let current = node {
+            nodes += 1
+            if nodes > Self.maxNodes {
+                throw ExtractionError.exhausted("the selectors take the text of too many nodes on this page")
+            }
             if current.isText, let content = current.pointee.content {
                 buffer.append(contentsOf: UnsafeBufferPointer(cString: XMLText(content)))
                 if outputBytes + buffer.count > Self.maxOutputBytes { throw Self.tooMuch }
