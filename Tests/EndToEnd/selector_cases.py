@@ -34,7 +34,7 @@ NASTY = {
 <body><p>ja</p><script type="application/ld+json">{"@type": "Offer", "price": "1 < 2"}</script><noscript><p>geen</p></noscript>
 <iframe src=x>y</iframe><!-- <p>weg</p> --><!----><!-- - --><p>na</p></body>"""),
     "foreign": (HTML, """<body><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><g id="g"><path d="M0 0"/></g><text>t</text></svg>
-<math><mi>x</mi></math><x-tag foo>eigen</x-tag><fb:like href="l">fb</fb:like><article><section><header>h</header><p>s</p></section></article>
+<math><mi>x</mi></math><x-tag foo>eigen</x-tag><fb-like href="l">fb</fb-like><article><section><header>h</header><p>s</p></section></article>
 <p xml:lang="fr">fr</p><video src=v controls></video></body>"""),
     "nested": (HTML, "<body>" + "<div class='d'><p>x</p>" * 30 + "<span>kern</span>" + "</div>" * 30 + "</body>"),
     "siblings": (HTML, "<body><ul>" + "".join(
