@@ -52,6 +52,8 @@ enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
     case failed(String)
+    /// The page has too many elements and attributes.
+    case tooLarge
     /// A selector, or all of a page's together, would cost too much on this page; what they found so far is
     /// incomplete.
     case exhausted(String)
