@@ -46,9 +46,9 @@ final class PageQueries: @unchecked Sendable {
     /// Parses the page, and frees it when `body` is done: no match may leave `body`. Throws
     /// ``ExtractionError``.
     func withPage<Result>(
-        _ bytes: [UInt8], from start: Int, isXML: Bool, body: (inout PageReading) throws -> Result
+        _ text: PageText, isXML: Bool, body: (inout PageReading) throws -> Result
     ) throws -> Result {
-        let tree = try PageTree(bytes, from: start, isXML: isXML)
+        let tree = try PageTree(text, isXML: isXML)
         evaluator?.begin(tree)
         defer { evaluator?.end() }
         var reading = PageReading(queries: self, tree: tree)
@@ -61,11 +61,12 @@ struct PageReading: ~Copyable {
     private let queries: PageQueries
     private let tree: PageTree
     private var matcher: SelectorMatcher
-    private var reader = TextReader()
+    private var reader: TextReader
 
     fileprivate init(queries: PageQueries, tree: consuming PageTree) {
         self.queries = queries
         matcher = SelectorMatcher(page: tree)
+        reader = TextReader(standIns: tree.standIns)
         self.tree = tree
     }
 

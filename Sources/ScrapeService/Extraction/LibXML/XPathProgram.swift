@@ -28,7 +28,7 @@ final class XPathProgram {
     /// libxml2 sees a wrong type, `count('x')`, only when it evaluates: better at submission than on every
     /// page.
     private func tryOut(with context: XPathEvaluator) throws {
-        let page = try PageTree(Array("<p>x</p>".utf8), from: 0, isXML: false)
+        let page = try PageTree(PageText("<p>x</p>"), isXML: false)
         context.begin(page)
         defer { context.end() }
         for operand in operands {
