@@ -24,6 +24,8 @@ struct Extraction: Sendable {
     var links: [[String]] = []
     /// The first `<base href>`, as written.
     var base: String?
+    /// The encoding and what said so (`bom`, `http`, `meta`, `xml`, `detected`, `default`), as in `windows-1251 (http)`.
+    var encoding: String?
 }
 
 /// The value of an item's field.

@@ -14,6 +14,9 @@ struct TextReader {
     private var nodes = 0
     private var outputBytes = 0
     private var buffer: [UInt8] = []
+    private let standIns: StandIns?
+
+    init(standIns: StandIns?) { self.standIns = standIns }
 
     /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound.
     mutating func text(of node: xmlNodePtr, trimmed: Bool) throws -> String {
@@ -48,17 +51,22 @@ struct TextReader {
             node = current.following(within: top)
         }
         return try buffer.withUnsafeBufferPointer { bytes in
-            try Self.string(bytes, trimmed: trimmed, counting: &outputBytes)
+            try Self.string(bytes, trimmed: trimmed, standIns, counting: &outputBytes)
         }
     }
 
     mutating func string(_ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool) throws -> String {
-        try Self.string(bytes, trimmed: trimmed, counting: &outputBytes)
+        try Self.string(bytes, trimmed: trimmed, standIns, counting: &outputBytes)
     }
 
     private static func string(
-        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, counting outputBytes: inout Int
+        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?, counting outputBytes: inout Int
     ) throws -> String {
+        if let restored = standIns?.restored(bytes) {
+            return try restored.withUnsafeBufferPointer {
+                try string($0, trimmed: trimmed, nil, counting: &outputBytes)
+            }
+        }
         let range = trimmed ? WhiteSpace.trimmedRange(bytes) : 0..<bytes.count
         outputBytes += range.count
         guard outputBytes <= maxOutputBytes else { throw tooMuch }

@@ -27,9 +27,9 @@ final class PageQueries: Sendable {
     /// Parses the page, and frees it when `body` is done: no match may leave `body`. Throws
     /// ``ExtractionError``.
     func withPage<Result>(
-        _ bytes: [UInt8], from start: Int, isXML: Bool, body: (inout PageReading) throws -> Result
+        _ text: PageText, isXML: Bool, body: (inout PageReading) throws -> Result
     ) throws -> Result {
-        let tree = try PageTree(bytes, from: start, isXML: isXML)
+        let tree = try PageTree(text, isXML: isXML)
         var reading = PageReading(queries: queries, tree: tree)
         return try body(&reading)
     }
@@ -43,7 +43,7 @@ struct PageReading: ~Copyable {
     private let budget: UnsafeMutablePointer<SelectorBudget>
     private var matcher: SelectorMatcher
     private let evaluator: XPathEvaluator
-    private var reader = TextReader()
+    private var reader: TextReader
 
     fileprivate init(queries: [PageQuery], tree: consuming PageTree) {
         self.queries = queries
@@ -51,6 +51,7 @@ struct PageReading: ~Copyable {
         budget.initialize(to: SelectorBudget(selectors: queries.count))
         matcher = SelectorMatcher(page: tree, budget: budget)
         evaluator = XPathEvaluator(page: tree.top, budget: budget)
+        reader = TextReader(standIns: tree.standIns)
         self.tree = tree
     }
 

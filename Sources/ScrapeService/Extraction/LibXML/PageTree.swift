@@ -4,16 +4,22 @@ internal import CLibXML
 struct PageTree: ~Copyable {
     let document: xmlDocPtr
     let isXML: Bool
+    /// What stands in the tree's text for characters that it cannot hold.
+    let standIns: StandIns?
 
-    /// `bytes` from `start` are valid UTF-8 without NUL. Throws ``ExtractionError/failed(_:)`` where parsing
-    /// costs too much, ``ExtractionError/tooLarge`` where the tree would.
-    init(_ bytes: [UInt8], from start: Int, isXML: Bool) throws {
+    /// Throws ``ExtractionError/failed(_:)`` where parsing costs too much, ``ExtractionError/tooLarge`` where the tree
+    /// would.
+    init(_ text: PageText, isXML: Bool) throws {
         LibXMLSetup.prepareThread()
         self.isXML = isXML
-        let rewritten = isXML ? XMLReferences.rewritten(bytes[start...]) : nil
-        document = try (rewritten ?? bytes).withUnsafeBytes { buffer in
-            let text = rewritten == nil ? UnsafeRawBufferPointer(rebasing: buffer[start...]) : buffer
-            return try Self.parse(text, isXML: isXML)
+        if isXML {
+            let input = XMLInput(text)
+            standIns = nil
+            document = try Self.parse(input.bytes[input.start...], isXML: true)
+        } else {
+            let input = HTMLInput(text)
+            standIns = input.standIns
+            document = try Self.parse(input.bytes[input.start...], isXML: false)
         }
         if isXML { Self.dropNamespaces(document) }
     }
@@ -27,6 +33,10 @@ struct PageTree: ~Copyable {
 
     /// Where a walk over all of the page starts.
     var top: xmlNodePtr { UnsafeMutableRawPointer(document).assumingMemoryBound(to: xmlNode.self) }
+
+    private static func parse(_ bytes: ArraySlice<UInt8>, isXML: Bool) throws -> xmlDocPtr {
+        try bytes.withUnsafeBytes { try parse($0, isXML: isXML) }
+    }
 
     private static func parse(_ bytes: UnsafeRawBufferPointer, isXML: Bool) throws -> xmlDocPtr {
         guard let parser = isXML ? xmlNewParserCtxt() : htmlNewParserCtxt() else { throw outOfMemory }
