@@ -24,6 +24,8 @@ struct Extraction: Sendable {
     var links: [[String]] = []
     /// The first `<base href>`, as written.
     var base: String?
+    /// The encoding and what said so (`bom`, `http`, `meta`, `xml`, `detected`, `default`), as in `windows-1251 (http)`.
+    var encoding: String?
 }
 
 /// The value of an item's field.
@@ -52,4 +54,9 @@ enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
     case failed(String)
+    /// The page has too many elements and attributes.
+    case tooLarge
+    /// A selector, or all of a page's together, would cost too much on this page; what they found so far is
+    /// incomplete.
+    case exhausted(String)
 }

@@ -126,6 +126,9 @@ extension JobRun {
             settlement.result = result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.tooLarge):
+            settlement.result = .failed(.tooLarge)
+            settlement.detail = "the page has too many elements and attributes"
         case .failure(let error):
             logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
             settlement.detail = "extraction failed"

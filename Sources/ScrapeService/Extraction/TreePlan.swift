@@ -41,8 +41,9 @@ final class TreePlan: PagePlan {
         let text = try PageText(document)
         let workers = try idle.withLock { $0.popLast() } ?? PageQueries(queries)
         defer { idle.withLock { $0.append(workers) } }
-        return try workers.withPage(text.bytes, from: text.start, isXML: dialect == .xml) { page in
+        return try workers.withPage(text, isXML: dialect == .xml) { page in
             var result = Extraction()
+            result.encoding = text.encoding.description
             result.links = try readLinks(&page)
             result.items = try readItems(&page)
             if result.links.contains(where: { !$0.isEmpty }) { result.base = try page.base() }
