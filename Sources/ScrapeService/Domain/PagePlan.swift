@@ -24,6 +24,8 @@ struct Extraction: Sendable {
     var links: [[String]] = []
     /// The first `<base href>`, as written.
     var base: String?
+    /// What was given up or could not be read, and how often.
+    var warnings: [FieldWarning: Int] = [:]
 }
 
 /// The value of an item's field.
@@ -52,4 +54,6 @@ enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
     case failed(String)
+    /// A selector takes too many steps on this page.
+    case exhausted(String)
 }
