@@ -90,6 +90,11 @@ extension Field {
     }
 }
 
+extension Field {
+    /// Text for people to read: what words are counted of.
+    var isText: Bool { type == .text || (type == .json && selector.language == .json) }
+}
+
 /// What a field's text is read as.
 enum FieldType: String, Sendable, Codable, CaseIterable {
     case text, number, integer, boolean, url, json
@@ -97,7 +102,7 @@ enum FieldType: String, Sendable, Codable, CaseIterable {
 
 /// A selector as the client wrote it; `Extraction` compiles it.
 struct Selector: Hashable, Sendable, Codable {
-    enum Language: String, Sendable, Codable {
+    enum Language: String, Sendable, Codable, CaseIterable {
         case css, xpath, json
     }
 

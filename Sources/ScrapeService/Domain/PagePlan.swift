@@ -26,6 +26,8 @@ struct Extraction: Sendable {
     var base: String?
     /// The encoding and what said so (`bom`, `http`, `meta`, `xml`, `detected`, `default`), as in `windows-1251 (http)`.
     var encoding: String?
+    /// What was given up or could not be read, and how often.
+    var warnings: [FieldWarning: Int] = [:]
 }
 
 /// The value of an item's field.

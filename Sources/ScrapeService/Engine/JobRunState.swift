@@ -168,7 +168,7 @@ struct JobRunState {
             var settlement = next
             if case .fetched(var yield) = settlement.result {
                 if let maxItems = spec.limits.maxItems {
-                    yield.items = Array(yield.items.prefix(max(0, maxItems - items)))
+                    yield.cut(to: max(0, maxItems - items))
                 }
                 items += yield.items.count
                 bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes

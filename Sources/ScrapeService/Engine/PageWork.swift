@@ -8,11 +8,19 @@ struct PageWork: Sendable {
 
     func read(_ response: FetchResponse) throws -> PageSettlement.Result {
         let document = PageDocument(body: response.body, contentType: response.contentType)
-        let extraction = try plan.extract(document)
+        var extraction = try plan.extract(document)
+        let base = base(of: extraction, finalURL: response.finalURL)
+        let report = PageFields(kind, urls).finish(&extraction, base: base)
         return .fetched(
             PageYield(
                 items: extraction.items.map(encode),
-                links: links(of: extraction, finalURL: response.finalURL)))
+                links: links(of: extraction, base: base, finalURL: response.finalURL), fields: report))
+    }
+
+    /// What references of the page are resolved against.
+    private func base(of extraction: Extraction, finalURL: String) -> String {
+        guard let written = extraction.base else { return finalURL }
+        return urls.resolve([written], against: finalURL)[0]?.text ?? finalURL
     }
 
     private func encode(_ values: [FieldValue?]) -> ItemData {
@@ -50,11 +58,7 @@ struct PageWork: Sendable {
     }
 
     /// Each link once, in the order of the page.
-    private func links(of extraction: Extraction, finalURL: String) -> [DiscoveredPage] {
-        var base = finalURL
-        if let written = extraction.base, let resolved = urls.resolve([written], against: finalURL)[0] {
-            base = resolved.text
-        }
+    private func links(of extraction: Extraction, base: String, finalURL: String) -> [DiscoveredPage] {
         let own = urls.parse(finalURL)?.origin
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []

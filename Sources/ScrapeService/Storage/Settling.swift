@@ -8,7 +8,7 @@ extension PostgresStore {
         _ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges
     ) async throws -> SettleOutcome {
         // Encoded here, on the caller's thread: the event loop gets one buffer.
-        let arguments = SettleColumns(batch).arguments(lease, gauges)
+        let arguments = SettleColumns(batch, lease.spec).arguments(lease, gauges)
         let result = try await query(
             """
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
@@ -115,8 +115,10 @@ private struct SettleColumns {
     var itemData: [String] = []
     var links = FoundPages()
     var files = SettledFiles()
+    var fields: FieldCounts
 
-    init(_ batch: [PageSettlement]) {
+    init(_ batch: [PageSettlement], _ spec: JobSpec) {
+        fields = FieldCounts(spec)
         for settlement in batch { append(settlement) }
     }
 
@@ -153,6 +155,11 @@ private struct SettleColumns {
         bytes.append(status == .skipped ? nil : settlement.bytes)
         seconds.append(status == .skipped ? nil : settlement.seconds)
         itemCounts.append(items)
+        if case .fetched(let yield) = settlement.result {
+            fields.add(settlement.page, yield.fields)
+        } else {
+            fields.add(settlement.page, nil)
+        }
     }
 
     func arguments(_ lease: JobLease, _ gauges: JobGauges) -> PostgresArguments {
@@ -164,7 +171,7 @@ private struct SettleColumns {
                 .ints(itemPages), .int4s(itemOrders), .jsons(itemData),
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths), .texts(links.requests),
-                .json(files.json), .bytesArray(files.bodies), .json(nil), .json(nil),
+                .json(files.json), .bytesArray(files.bodies), .json(fields.json), .json(nil),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
                 .json(HostWait.stored(gauges.hosts)),
             ])
