@@ -51,5 +51,9 @@ struct SelectorError: Error, Hashable, Sendable {
 enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
+    /// What it is instead.
+    case notSitemap(String)
+    /// More than one page may give: which limit it is.
+    case tooLarge(String)
     case failed(String)
 }

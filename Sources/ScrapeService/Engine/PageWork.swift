@@ -5,6 +5,17 @@ struct PageWork: Sendable {
     let kind: PageKind
     let plan: any PagePlan
     let urls: any URLParsing
+    private let filters: [LinkFilter]
+
+    /// Throws ``PatternError``.
+    init(kind: PageKind, plan: any PagePlan, urls: any URLParsing) throws(PatternError) {
+        self.kind = kind
+        self.plan = plan
+        self.urls = urls
+        var filters: [LinkFilter] = []
+        for rule in kind.follow { filters.append(try LinkFilter(rule)) }
+        self.filters = filters
+    }
 
     func read(_ response: FetchResponse) throws -> PageSettlement.Result {
         let document = PageDocument(body: response.body, contentType: response.contentType)
@@ -55,14 +66,16 @@ struct PageWork: Sendable {
         if let written = extraction.base, let resolved = urls.resolve([written], against: finalURL)[0] {
             base = resolved.text
         }
-        let own = urls.parse(finalURL)?.origin
+        let own = urls.parse(finalURL)?.host
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []
-        for (rule, references) in zip(kind.follow, extraction.links) {
+        for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
             for case let url? in urls.resolve(references, against: base) {
-                if rule.sameHost, url.origin != own { continue }
                 let page = DiscoveredPage(kind: rule.kind, url: url)
-                if seen.insert(page).inserted { links.append(page) }
+                guard seen.insert(page).inserted, (try? filter.follows(url, from: own)) == true else {
+                    continue
+                }
+                links.append(page)
             }
         }
         return links

@@ -74,6 +74,7 @@ extension PostgresStore {
         for table in ["item", "page", "seen"] {
             while try await eraseChunk(table, job) == deleteChunk {}
         }
+        try await eraseValidators(of: job)
         _ = try await query("delete from failure_count where job = $1", [.int(job.key)])
         _ = try await query("delete from job where key = $1", [.int(job.key)])
         return true
