@@ -61,7 +61,7 @@ struct FileName: Hashable, Sendable {
     /// Of the path; what is escaped may hold a slash, and is cut again.
     private static func lastSegment(of url: String) -> String? {
         let rest = url.prefix { $0 != "?" && $0 != "#" }
-        guard let authority = rest.range(of: "://") else { return nil }
+        guard let authority = rest.firstRange(of: "://") else { return nil }
         let path = rest[authority.upperBound...].drop { $0 != "/" }
         guard let segment = path.split(separator: "/").last else { return nil }
         return String(decoding: PercentCoding.decode(segment), as: UTF8.self)
@@ -153,7 +153,9 @@ private struct DispositionParameters: Sequence, IteratorProtocol {
         rest = rest.dropFirst()
         var value: [UInt8] = []
         while let byte = rest.popFirst(), byte != UInt8(ascii: "\"") {
-            if byte != UInt8(ascii: "\\") { value.append(byte) } else if let next = rest.popFirst() { value.append(next) }
+            // What is behind a backslash stands for itself.
+            guard let literal = byte == UInt8(ascii: "\\") ? rest.popFirst() : byte else { break }
+            value.append(literal)
         }
         return String(decoding: value, as: UTF8.self)
     }

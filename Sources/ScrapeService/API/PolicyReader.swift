@@ -26,6 +26,8 @@ extension JobReader {
         policy.redirects = fetch.int("redirects", in: 0...FetchPolicy.maxRedirects) ?? policy.redirects
         policy.userAgent = fetch.string("user_agent", maxLength: Self.maxHeaderLength)
         if let headers = fetch.value("headers") { policy.headers = readHeaders(headers, findings) }
+        policy.conditional = fetch.bool("conditional") ?? policy.conditional
+        if policy.conditional { refuseConditions(policy.headers, findings) }
         fetch.finish()
         return policy
     }

@@ -105,9 +105,9 @@ extension JobRun {
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
-            maxBodyBytes: lease.spec.limits.maxPageBytes,
+            maxBodyBytes: lease.spec.maxBodyBytes(of: page),
             userAgent: userAgent,
-            headers: headers.fields(for: page))
+            headers: headers.fields(for: page) + page.conditions)
     }
 
     var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }
@@ -120,13 +120,21 @@ extension JobRun {
         settlement.bytes = response.body.count + response.streamedBytes
         settlement.seconds = response.seconds
         switch read {
+        case nil where page.isUnchanged(response):
+            settlement.result = .fetched(PageYield(isNotModified: true))
         case nil:
             let asked = RetryPolicy.retryAfter(response.retryAfter)
             settlement.result = failed(page, .http(response.status), asked: asked)
         case .success(let result):
-            settlement.result = result
+            settlement.result = lease.spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notSitemap(let detail)):
+            settlement.result = .failed(.notSitemap)
+            settlement.detail = detail
+        case .failure(ExtractionError.tooLarge(let detail)):
+            settlement.result = .failed(.tooLarge)
+            settlement.detail = detail
         case .failure(let error):
             logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
             settlement.detail = "extraction failed"

@@ -205,6 +205,8 @@ final class CurlTransfer {
             location: CurlAnswer.isRedirect(status) ? location : nil,
             contentType: header("Content-Type"),
             retryAfter: header("Retry-After"),
+            etag: header("ETag"),
+            lastModified: header("Last-Modified"),
             body: body,
             headerBytes: headers.bytes,
             seconds: seconds,
