@@ -94,6 +94,11 @@ extension Field {
     }
 }
 
+extension Field {
+    /// Text for people to read: what words are counted of.
+    var isText: Bool { type == .text || (type == .json && selector.language == .json) }
+}
+
 /// What a field's text is read as.
 enum FieldType: String, Sendable, Codable, CaseIterable {
     case text, number, integer, boolean, url, json
@@ -101,7 +106,7 @@ enum FieldType: String, Sendable, Codable, CaseIterable {
 
 /// A selector as the client wrote it; `Extraction` compiles it.
 struct Selector: Hashable, Sendable, Codable {
-    enum Language: String, Sendable, Codable {
+    enum Language: String, Sendable, Codable, CaseIterable {
         case css, xpath, json
     }
 
@@ -115,6 +120,10 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     static let maxRetries = 20
     static let maxRedirects = 50
     static let maxTimeoutSeconds = 3600.0
+    /// An hour: a file of a GiB at 2.4 Mbit/s.
+    static let defaultFileTimeoutSeconds = 3600.0
+    /// A day: a file of the largest size (64 GiB) at 6.4 Mbit/s.
+    static let maxFileTimeoutSeconds = 86_400.0
 
     /// The job's semaphore: fetches in flight at once.
     var concurrency = 64
@@ -126,7 +135,8 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     /// Nil: the service's own.
     var userAgent: String?
     var headers: [HeaderField] = []
-    /// Of the whole of a page that is saved as a file; nil: ``timeoutSeconds``.
+    /// Of an attempt at a page that is saved as a file, whatever requests it takes; nil:
+    /// ``defaultFileTimeoutSeconds``. ``timeoutSeconds`` is how long its server may send nothing.
     var fileTimeoutSeconds: Double?
     /// Asks only for what has changed since an earlier job of the same owner (RFC 9110 §13).
     var conditional = false

@@ -52,6 +52,20 @@ struct PageYield: Sendable {
     var items: [ItemData] = []
     /// Already resolved and canonical, each once.
     var links: [DiscoveredPage] = []
+    var file: SavedFile?
+    /// What its items lack; nil: there is nothing to say.
+    var fields: FieldReport?
+}
+
+extension PageYield {
+    /// Keeps the first items, and what is said of them.
+    mutating func cut(to count: Int) {
+        guard items.count > count else { return }
+        items.removeLast(items.count - count)
+        guard var report = fields else { return }
+        report.unfilled = Array(report.unfilled.prefix(count))
+        fields = report
+    }
 }
 
 /// What one attempt at a page came to. A batch of these is one transaction.

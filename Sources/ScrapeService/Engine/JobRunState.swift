@@ -5,7 +5,7 @@
 struct JobRunState {
     /// Pages in one settling transaction: enough to share one commit, few enough to keep it short.
     static let maxBatchPages = 256
-    /// Text of items and links in one settling transaction, bytes.
+    /// Text of items and links, and small files, in one settling transaction, bytes.
     static let maxBatchBytes = 8 << 20
     /// Pages that leave before retries that found no room are read again: a read for each would be many.
     static let crowdedLeaves = 8
@@ -206,10 +206,10 @@ struct JobRunState {
             var settlement = next
             if case .fetched(var yield) = settlement.result {
                 if let maxItems = spec.limits.maxItems {
-                    yield.items = Array(yield.items.prefix(max(0, maxItems - items)))
+                    yield.cut(to: max(0, maxItems - items))
                 }
                 items += yield.items.count
-                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count }
+                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes
                 bytes += yield.links.reduce(0) { $0 + $1.url.text.utf8.count }
                 settlement.result = .fetched(yield)
             }
@@ -292,4 +292,11 @@ struct JobRunState {
 
     /// This shard's part of the job's semaphore.
     var permits: Int { max(1, spec.fetch.concurrency / max(1, openShards)) }
+}
+
+extension PageYield {
+    /// Of a file that is not in the store yet.
+    fileprivate var carriedBytes: Int {
+        if case .whole(let bytes)? = file?.content { bytes.count } else { 0 }
+    }
 }
