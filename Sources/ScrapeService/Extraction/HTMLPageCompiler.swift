@@ -7,7 +7,7 @@ struct HTMLPageCompiler: PageCompiler {
 
     /// Throws ``SelectorError`` for the first selector that does not parse.
     func compile(_ kind: PageKind) throws -> any PagePlan {
-        try TreePlan(kind)
+        kind.isSitemap ? SitemapPlan() : try TreePlan(kind)
     }
 
     static func query(_ selector: Selector) throws -> PageQuery {

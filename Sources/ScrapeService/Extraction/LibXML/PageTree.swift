@@ -7,7 +7,7 @@ struct PageTree: ~Copyable {
     /// What stands in the tree's text for characters that it cannot hold.
     let standIns: StandIns?
 
-    /// Throws ``ExtractionError/failed(_:)`` where parsing costs too much, ``ExtractionError/tooLarge`` where the tree
+    /// Throws ``ExtractionError/failed(_:)`` where parsing costs too much, ``ExtractionError/tooLarge(_:)`` where the tree
     /// would.
     init(_ text: PageText, isXML: Bool) throws {
         LibXMLSetup.prepareThread()
@@ -52,7 +52,7 @@ struct PageTree: ~Copyable {
         }
         guard !count.isTooLarge else {
             xmlFreeDoc(parsed)
-            throw ExtractionError.tooLarge
+            throw ExtractionError.tooLarge("the page has too many elements and attributes")
         }
         guard !input.isExpired else {
             xmlFreeDoc(parsed)
