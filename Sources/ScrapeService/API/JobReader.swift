@@ -83,10 +83,9 @@ struct JobReader {
         if let fields = object.value("fields") {
             kind.fields = readFields(fields, at: object.place("fields"), findings)
         }
-        object.unsupported("save", "saving files is", unless: .bool(false))
-        let does =
-            object.value("follow") != nil || object.value("fields") != nil || object.value("save") != nil
-        if !does { findings.add(pointer, "must have follow or fields: it yields nothing") }
+        kind.save = object.bool("save") ?? false
+        let does = object.value("follow") != nil || object.value("fields") != nil || kind.save
+        if !does { findings.add(pointer, "must have follow, fields or save: it yields nothing") }
         if kind.each != nil, object.value("fields") == nil {
             findings.add(object.place("each"), "needs fields: what to take of each match")
         }

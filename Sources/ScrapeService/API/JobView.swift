@@ -73,7 +73,8 @@ struct JobView {
             ("discovered", counters.discovered), ("queued", counters.remaining - inFlight),
             ("in_flight", inFlight),
             ("fetched", counters.fetched), ("failed", counters.failed), ("skipped", counters.skipped),
-            ("retries", counters.retries), ("items", counters.items), ("bytes", counters.bytes),
+            ("retries", counters.retries), ("items", counters.items), ("files", job.files),
+            ("bytes", counters.bytes),
         ]
         body.key("progress")
         body.object { progress in
@@ -153,8 +154,8 @@ struct JobView {
         var writer = JSONWriter()
         writer.object { links in
             for (name, suffix) in [
-                ("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts"),
-                ("deliveries", "/deliveries"),
+                ("self", ""), ("results", "/results"), ("pages", "/pages"), ("files", "/files"),
+                ("word_counts", "/word-counts"), ("deliveries", "/deliveries"),
             ] {
                 links.key(name)
                 links.string(path + suffix)

@@ -116,6 +116,10 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     static let maxRetries = 20
     static let maxRedirects = 50
     static let maxTimeoutSeconds = 3600.0
+    /// An hour: a file of a GiB at 2.4 Mbit/s.
+    static let defaultFileTimeoutSeconds = 3600.0
+    /// A day: a file of the largest size (64 GiB) at 6.4 Mbit/s.
+    static let maxFileTimeoutSeconds = 86_400.0
 
     /// The job's semaphore: fetches in flight at once.
     var concurrency = 64
@@ -127,7 +131,8 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     /// Nil: the service's own.
     var userAgent: String?
     var headers: [HeaderField] = []
-    /// Of the whole of a page that is saved as a file; nil: ``timeoutSeconds``.
+    /// Of an attempt at a page that is saved as a file, whatever requests it takes; nil:
+    /// ``defaultFileTimeoutSeconds``. ``timeoutSeconds`` is how long its server may send nothing.
     var fileTimeoutSeconds: Double?
     /// Asks only for what has changed since an earlier job of the same owner (RFC 9110 §13).
     var conditional = false

@@ -76,6 +76,8 @@ struct JobSnapshot: Sendable {
     /// Its data is kept at least until then; nil: for ever, or not over yet.
     var expiresAt: Date?
     var counters: JobCounters
+    /// Saved; counted as ``counters`` are.
+    var files = 0
     var gauges: JobGauges
     /// Most frequent first.
     var failures: [FailureCount]

@@ -39,6 +39,7 @@ struct PageYield: Sendable {
     var links: [DiscoveredPage] = []
     /// What its items lack; nil: there is nothing to say.
     var fields: FieldReport?
+    var file: SavedFile?
 }
 
 extension PageYield {

@@ -37,6 +37,7 @@ actor JobRun {
     var state: JobRunState
     private var meter = RateMeter()
     var inFlight = 0
+    var uploads = Uploads()
     private var published = JobGauges()
     private var publishedAt = ContinuousClock.now
     private var lookedAtHosts = ContinuousClock.now
@@ -73,6 +74,7 @@ actor JobRun {
     func run() async {
         logger.info("job run begins", metadata: ["epoch": "\(lease.epoch)"])
         compilePlans()
+        await recallUploads()
         let deadline = scheduleDeadline()
         defer { deadline?.cancel() }
         await withDiscardingTaskGroup { group in

@@ -28,7 +28,10 @@ extension JobRun {
         do {
             let robots = try await robotsVerdict(on: page)
             if let refused = settlement(of: page, under: robots) { return refused }
-            let (response, result) = try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
+            let (response, result) =
+                work.kind.save
+                ? try await fetchAndSave(page, work, crawlDelay: robots.crawlDelay)
+                : try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
             return settlement(of: page, response, result)
         } catch let failure as FetchFailure {
             return settlement(of: page, failure)
@@ -82,7 +85,7 @@ extension JobRun {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count)
+                status: response.status, seconds: response.seconds, bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {
@@ -94,7 +97,7 @@ extension JobRun {
         }
     }
 
-    private func request(for page: QueuedPage) -> FetchRequest {
+    func request(for page: QueuedPage) -> FetchRequest {
         let policy = lease.spec.fetch
         return FetchRequest(
             url: page.url,
@@ -113,7 +116,7 @@ extension JobRun {
     ) -> PageSettlement {
         var settlement = PageSettlement(page: page, result: .failed(.internalError))
         settlement.httpStatus = response.status
-        settlement.bytes = response.body.count
+        settlement.bytes = response.body.count + response.streamedBytes
         settlement.seconds = response.seconds
         switch read {
         case nil:

@@ -5,7 +5,7 @@
 struct JobRunState {
     /// Pages in one settling transaction: enough to share one commit, few enough to keep it short.
     static let maxBatchPages = 256
-    /// Item text in one settling transaction, bytes.
+    /// Item text and small files in one settling transaction, bytes.
     static let maxBatchBytes = 8 << 20
     /// Pages that leave before retries that found no room are read again: a read for each would be many.
     static let crowdedLeaves = 8
@@ -171,7 +171,7 @@ struct JobRunState {
                     yield.cut(to: max(0, maxItems - items))
                 }
                 items += yield.items.count
-                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count }
+                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes
                 settlement.result = .fetched(yield)
             }
             batch.append(settlement)
@@ -251,4 +251,11 @@ struct JobRunState {
 
     /// This shard's part of the job's semaphore.
     var permits: Int { max(1, spec.fetch.concurrency / max(1, openShards)) }
+}
+
+extension PageYield {
+    /// Of a file that is not in the store yet.
+    fileprivate var carriedBytes: Int {
+        if case .whole(let bytes)? = file?.content { bytes.count } else { 0 }
+    }
 }

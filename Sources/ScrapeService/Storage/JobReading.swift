@@ -3,7 +3,7 @@ import Foundation
 /// The columns every read of a job has; `JobRow` reads them in this order.
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
-    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
+    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched, s.files,
     s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts,
     w.codes, w.counts, w.kinds, w.fields, c.kinds, c.fields, c.filled, c.items, b.kinds, b.pages
     """
@@ -17,7 +17,7 @@ private let jobJoins = """
         select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
             sum(s.failed)::bigint as failed, sum(s.skipped)::bigint as skipped,
             sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes,
-            sum(s.start_fetched)::bigint as start_fetched, sum(s.in_flight)::bigint as in_flight,
+            sum(s.start_fetched)::bigint as start_fetched, sum(s.files)::bigint as files, sum(s.in_flight)::bigint as in_flight,
             sum(s.pages_per_second) as pages_per_second, sum(s.items_per_second) as items_per_second,
             array_agg(s.hosts::text) filter (where s.hosts is not null) as hosts, sum(s.version)::bigint as version
         from shard s where s.job = j.key) s
@@ -28,16 +28,18 @@ private let jobJoins = """
             select f.code, sum(f.n)::bigint as n
             from failure_count f where f.job = j.key group by f.code) c) f
     cross join lateral (
-        select array_agg(w.code order by w.n desc, w.code) as codes,
-            array_agg(w.n order by w.n desc, w.code) as counts,
-            array_agg(w.name order by w.n desc, w.code) as kinds,
-            array_agg(w.field order by w.n desc, w.code) as fields
+        select array_agg(w.code order by w.place, w.n desc, w.code) as codes,
+            array_agg(w.n order by w.place, w.n desc, w.code) as counts,
+            array_agg(w.name order by w.place, w.n desc, w.code) as kinds,
+            array_agg(w.field order by w.place, w.n desc, w.code) as fields
         from (
+            -- No code hides another: first the most frequent warning of each.
             select w.code, sum(w.n)::bigint as n, coalesce(max(c.name), '') as name,
-                coalesce(max(c.fields[w.field + 1]), '') as field
+                coalesce(max(c.fields[w.field + 1]), '') as field,
+                row_number() over (partition by w.code order by sum(w.n) desc, w.kind, w.field) as place
             from warning_count w
             left join field_count c on c.job = w.job and c.shard = w.shard and c.kind = w.kind
-            where w.job = j.key group by w.code, w.kind, w.field order by n desc, w.code limit \(maxListed)) w) w
+            where w.job = j.key group by w.code, w.kind, w.field order by place, n desc limit \(maxListed)) w) w
     cross join lateral (
         select array_agg(f.name order by f.place) as kinds, array_agg(f.field order by f.place) as fields,
             array_agg(f.filled order by f.place) as filled, array_agg(f.items order by f.place) as items
@@ -140,7 +142,7 @@ extension PostgresStore {
     }
 
     /// Reads shard after shard from a position until `limit` elements are there.
-    private func walk<Element: Sendable>(
+    func walk<Element: Sendable>(
         _ id: JobID, after: Position, limit: Int,
         _ read: (JobReference, _ shard: Int, _ last: Int64, _ count: Int) async throws -> [(Int64, Element)]
     ) async throws -> Slice<Element> {
@@ -231,6 +233,7 @@ extension JobSnapshot {
         finishedAt = finished
         expiresAt = retainDays.flatMap { finished?.addingTimeInterval(Double($0) * 86_400) }
         counters = try JobCounters(&row)
+        files = try row.next()
         // What a job that is over has left is skipped; moving it to the ledger may take a while.
         if state.isTerminal { counters.skipped += counters.remaining }
         let inFlight: Int = try row.next()

@@ -14,7 +14,7 @@ extension PostgresStore {
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
                 o_start_fetched, o_ending, o_open, o_first_link
             from settle_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
+                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
             """, arguments)
         guard var row = result.first else { throw StoreError.failed("settling gave no row") }
         return try Self.read {
@@ -85,7 +85,8 @@ extension PostgresStore {
     func sweep() async throws -> Bool {
         let result = try await query("select sweep_any($1)", [.integer(skipChunk)])
         guard var row = result.first else { return false }
-        return try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
+        let isMore = try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
+        return try await sweepFiles() || isMore
     }
 
     /// Moves some of what a job left behind when it ended. Returns whether there is more.
@@ -114,6 +115,7 @@ private struct SettleColumns {
     var itemData: [String] = []
     var links = FoundPages()
     var fields: FieldCounts
+    var files = SettledFiles()
 
     init(_ batch: [PageSettlement], _ spec: JobSpec) {
         fields = FieldCounts(spec)
@@ -129,6 +131,7 @@ private struct SettleColumns {
                 itemOrders.append(order)
                 itemData.append(item.json)
             }
+            if let file = yield.file { files.append(file, of: settlement.page.id) }
             for link in yield.links {
                 links.append(link, depth: settlement.page.depth + 1, from: settlement.page.id)
             }
@@ -168,7 +171,7 @@ private struct SettleColumns {
                 .ints(itemPages), .int4s(itemOrders), .jsons(itemData),
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths), .texts(links.requests),
-                .json(nil), .json(fields.json), .json(nil),
+                .json(files.json), .bytesArray(files.bodies), .json(fields.json), .json(nil),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
                 .json(HostWait.stored(gauges.hosts)),
             ])
