@@ -118,7 +118,7 @@ private func pointers(_ text: String) -> [String] {
             ["/pages/p/fields/t"]
         ),
         (
-            #"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","match":"x"}}}}}"#,
+            #"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","match":"(x"}}}}}"#,
             ["/pages/p/fields/t/match"]
         ),
         (
