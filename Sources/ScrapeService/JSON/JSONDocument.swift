@@ -11,7 +11,7 @@ struct JSONDocument: Sendable {
         let outcome = bytes.withUnsafeBufferPointer { buffer in
             Result { () throws(JSONError) in
                 var indexer = JSONIndexer(buffer, rules)
-                return try indexer.index()
+                return try indexer.read()
             }
         }
         nodes = try outcome.get()
@@ -81,9 +81,19 @@ struct JSONDocument: Sendable {
         return true
     }
 
-    private func text(from start: UInt32, to end: UInt32, isEscaped: Bool) -> String {
+    /// UTF-8 of a string, escapes undone.
+    func characters(of node: Int) -> ArraySlice<UInt8> {
+        let entry = nodes[node]
+        return characters(from: entry.start, to: entry.end, isEscaped: entry.isEscaped)
+    }
+
+    private func characters(from start: UInt32, to end: UInt32, isEscaped: Bool) -> ArraySlice<UInt8> {
         let slice = bytes[Int(start)..<Int(end)]
-        return String(decoding: isEscaped ? JSONEscapes.undo(slice)[...] : slice, as: UTF8.self)
+        return isEscaped ? JSONEscapes.undo(slice)[...] : slice
+    }
+
+    private func text(from start: UInt32, to end: UInt32, isEscaped: Bool) -> String {
+        String(decoding: characters(from: start, to: end, isEscaped: isEscaped), as: UTF8.self)
     }
 
     /// The value as a tree.

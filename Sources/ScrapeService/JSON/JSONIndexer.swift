@@ -41,7 +41,7 @@ struct JSONIndexer {
         self.rules = rules
     }
 
-    mutating func index() throws(JSONError) -> [JSONNode] {
+    mutating func read() throws(JSONError) -> [JSONNode] {
         guard bytes.count < Int(UInt32.max) else { throw failure("the text is too long") }
         nodes.reserveCapacity(min(valuesAtMost(), rules.maxValues))
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
