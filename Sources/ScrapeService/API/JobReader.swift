@@ -95,6 +95,7 @@ struct JobReader {
             findings.add(object.place("each"), "needs fields: what to take of each match")
         }
         object.finish()
+        checkLanguages(of: kind, at: pointer, findings)
         return kind
     }
 
@@ -116,9 +117,13 @@ struct JobReader {
             let sameHost = object.bool("same_host") ?? false
             object.unsupported("allow", "URL patterns are")
             object.unsupported("deny", "URL patterns are")
+            let requests = RequestReader(names: [FollowRule.placeholder], findings: findings)
+            let request = requests.read(&object)
+            let url = requests.readURL(&object, request, urls)
             object.finish()
             guard let links, let kind else { return nil }
-            return FollowRule(links: links.selector, kind: kind, sameHost: sameHost)
+            return FollowRule(
+                links: links.selector, kind: kind, sameHost: sameHost, url: url, request: request)
         }
     }
 

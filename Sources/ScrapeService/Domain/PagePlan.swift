@@ -51,5 +51,7 @@ struct SelectorError: Error, Hashable, Sendable {
 enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
+    /// The body is no JSON: what is wrong, and where.
+    case notJSON(String)
     case failed(String)
 }

@@ -98,6 +98,8 @@ extension JobRun {
         let policy = lease.spec.fetch
         return FetchRequest(
             url: page.url,
+            method: page.request?.method,
+            body: page.request?.body.map { Array($0.utf8) },
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
@@ -123,6 +125,9 @@ extension JobRun {
             settlement.result = result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notJSON(let detail)):
+            settlement.result = .failed(.notJSON)
+            settlement.detail = detail
         case .failure(let error):
             logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
             settlement.detail = "extraction failed"

@@ -59,9 +59,8 @@ struct PageWork: Sendable {
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []
         for (rule, references) in zip(kind.follow, extraction.links) {
-            for case let url? in urls.resolve(references, against: base) {
-                if rule.sameHost, url.origin != own { continue }
-                let page = DiscoveredPage(kind: rule.kind, url: url)
+            for page in LinkedPages(rule: rule, urls: urls).pages(references, base: base) {
+                if rule.sameHost, page.url.origin != own { continue }
                 if seen.insert(page).inserted { links.append(page) }
             }
         }

@@ -58,6 +58,7 @@ extension CurlRequest {
         }
         self.init(
             url: chain.target,
+            method: chain.method,
             body: chain.body,
             timeoutMilliseconds: timeout.wholeMilliseconds,
             connectTimeoutMilliseconds: connectTimeout.wholeMilliseconds,

@@ -96,6 +96,13 @@ struct JSONDocument: Sendable {
         String(decoding: characters(from: start, to: end, isEscaped: isEscaped), as: UTF8.self)
     }
 
+    /// What the value takes in the text, about, and as a tree besides.
+    func cost(of node: Int) -> Int {
+        let entry = nodes[node]
+        let last = nodes[end(of: node) - 1]
+        return Int((last.isContainer ? last.start : last.end) - entry.start) + 32 * (end(of: node) - node)
+    }
+
     /// The value as a tree.
     func value(of node: Int) -> JSONValue {
         switch nodes[node].kind {
@@ -182,6 +189,9 @@ struct JSONRules: Sendable {
     /// What servers answer. Postgres takes some thousand levels, and so does the stack that writes them.
     static let web = JSONRules(
         maxDepth: 1000, maxValues: 10_000_000, namesAreUnique: false, surrogatesArePaired: false)
+    /// Items as they are stored: what servers answer, with some levels around it.
+    static let stored = JSONRules(
+        maxDepth: 1010, maxValues: .max, namesAreUnique: false, surrogatesArePaired: false)
 }
 
 /// The escapes of a string (RFC 8259 §7), already found to be well-formed.

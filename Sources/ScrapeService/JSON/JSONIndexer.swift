@@ -34,7 +34,9 @@ struct JSONIndexer {
     /// The innermost array or object that is still open; until it closes, its entry's `end` is the one around it.
     private var open = Self.none
     private var name: (start: Int, length: Int, isEscaped: Bool)?
+    /// Of the object that closes, kept for the next one: its members, and the lengths of their names.
     private var members: [Int] = []
+    private var lengths: [UInt32] = []
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, _ rules: JSONRules) {
         self.bytes = bytes
@@ -200,7 +202,8 @@ struct JSONIndexer {
         var isEscaped = false
         index += 1
         while index < bytes.count {
-            let byte = bytes[index]
+            index = plainEnd(from: index)
+            guard let byte else { break }
             if byte == UInt8(ascii: "\"") {
                 index += 1
                 return isEscaped
@@ -208,13 +211,30 @@ struct JSONIndexer {
             if byte == UInt8(ascii: "\\") {
                 isEscaped = true
                 try skipEscape(opening)
-            } else if byte < 0x20 {
-                throw failure("a control character must be escaped in a string")
             } else {
-                index += 1
+                throw failure("a control character must be escaped in a string")
             }
         }
         throw failure("the string does not end", at: opening)
+    }
+
+    /// The first byte from `start` on that is a quote, a backslash or a control character; eight are looked at at once.
+    private func plainEnd(from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let raw = UnsafeRawBufferPointer(bytes)
+        var index = start
+        while index + 8 <= raw.count {
+            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let quotes = word ^ (ones &* 0x22)
+            let backslashes = word ^ (ones &* 0x5C)
+            let found =
+                ((word &- (ones &* 0x20)) & ~word) | ((quotes &- ones) & ~quotes)
+                | ((backslashes &- ones) & ~backslashes)
+            if found & (ones &* 0x80) != 0 { break }
+            index += 8
+        }
+        while index < raw.count, raw[index] >= 0x20, raw[index] != 0x22, raw[index] != 0x5C { index += 1 }
+        return index
     }
 
     private mutating func skipEscape(_ opening: Int) throws(JSONError) {
@@ -269,14 +289,22 @@ struct JSONIndexer {
     /// Of members with one name, all but the last are marked as replaced, or are a mistake.
     private mutating func checkNames(of object: Int) throws(JSONError) {
         members.removeAll(keepingCapacity: true)
+        lengths.removeAll(keepingCapacity: true)
         var member = object + 1
         while member < nodes.count {
+            let node = nodes[member]
             members.append(member)
-            member = nodes[member].isContainer ? Int(nodes[member].end) : member + 1
+            // An escaped name may be as long as any other.
+            lengths.append(node.isNameEscaped ? .max : node.nameLength)
+            member = node.isContainer ? Int(node.end) : member + 1
         }
         guard members.count <= Self.maxComparedMembers else { return try checkManyNames() }
-        for later in members.indices.dropFirst() {
-            for earlier in 0..<later where haveOneName(members[earlier], members[later]) {
+        for later in 0..<members.count {
+            let length = lengths[later]
+            for earlier in 0..<later
+            where (lengths[earlier] == length || lengths[earlier] == .max || length == .max)
+                && haveOneName(members[earlier], members[later])
+            {
                 try replace(members[earlier], by: members[later])
             }
         }

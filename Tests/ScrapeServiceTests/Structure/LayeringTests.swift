@@ -17,6 +17,7 @@ import Testing
         ],
         "ScrapeService": [
             "JSON": [],
+            "JSON/Path": ["JSON", "Patterns"],
             "Domain": [],
             "Words": [],
             "Robots": [],
@@ -33,7 +34,7 @@ import Testing
             "Extraction/Selectors": ["Domain"],
             "Extraction/Encoding": ["Domain"],
             "Extraction": [
-                "Domain", "JSON", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
+                "Domain", "JSON", "JSON/Path", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
                 "Extraction/Encoding",
             ],
             "Storage/Postgres": [],
