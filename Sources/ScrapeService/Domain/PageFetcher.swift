@@ -71,9 +71,6 @@ struct FetchResponse: Sendable {
     var contentType: String?
     /// The `Retry-After` field, whole (RFC 9110 §10.2.3).
     var retryAfter: String?
-    /// The `ETag` and `Last-Modified` fields, whole (RFC 9110 §8.8).
-    var etag: String?
-    var lastModified: String?
     var body: [UInt8]
     /// From the request to the end of the last answer.
     var seconds: Double

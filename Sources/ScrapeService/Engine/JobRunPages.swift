@@ -108,7 +108,8 @@ extension JobRun {
             maxRedirects: policy.redirects,
             maxBodyBytes: lease.spec.maxBodyBytes(of: page),
             userAgent: userAgent,
-            headers: headers.fields(for: page) + page.conditions)
+            headers: headers.fields(for: page) + page.conditions,
+            wantsFields: policy.conditional)
     }
 
     var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }

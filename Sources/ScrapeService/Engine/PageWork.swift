@@ -66,6 +66,9 @@ struct PageWork: Sendable {
         text.utf8.contains(0) ? String(text.unicodeScalars.filter { $0 != "\0" }.map(Character.init)) : text
     }
 
+    /// Links of a page on which patterns may run away, each for well under a second; then no more are looked at.
+    private static let maxExhausted = 8
+
     /// Each link once, in the order of the page. One on which a pattern runs away is not followed.
     private func links(of extraction: inout Extraction, base: String, finalURL: String) -> [DiscoveredPage] {
         let own = urls.parse(finalURL)?.host
@@ -73,8 +76,10 @@ struct PageWork: Sendable {
         var links: [DiscoveredPage] = []
         var exhausted = 0
         for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
+            var looked: Set<DiscoveredPage> = []
             for page in LinkedPages(rule: rule, urls: urls).pages(references, base: base) {
-                if seen.contains(page) { continue }
+                if exhausted == Self.maxExhausted { break }
+                guard looked.insert(page).inserted, !seen.contains(page) else { continue }
                 do throws(PatternExhausted) {
                     guard try filter.follows(page.url, from: own) else { continue }
                 } catch {

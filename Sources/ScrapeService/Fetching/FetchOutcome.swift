@@ -6,8 +6,6 @@ extension FetchResponse {
             finalURL: finalURL.text,
             contentType: answer.contentType,
             retryAfter: answer.retryAfter,
-            etag: answer.etag,
-            lastModified: answer.lastModified,
             body: answer.body,
             seconds: seconds,
             fields: answer.fields.isEmpty ? nil : AnswerFields(answer.fields),

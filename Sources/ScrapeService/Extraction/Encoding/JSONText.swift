@@ -6,7 +6,7 @@ enum JSONText {
     static func utf8(of document: PageDocument) throws -> [UInt8] {
         let body = document.body
         if let (encoding, start) = wide(body) { return try TextDecoder.decode(body[start...], from: encoding) }
-        if case .malformed = UTF8Scan.run(body, from: 0) {
+        if !UTF8Scan(body, from: 0).isWellFormed {
             let charset = document.contentType.flatMap(MediaType.init)?.charset
             let named = charset.flatMap(TextEncoding.init(label:)) ?? .utf8
             return try TextDecoder.decode(body[...], from: named)

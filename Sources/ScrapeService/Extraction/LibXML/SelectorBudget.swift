@@ -1,3 +1,4 @@
+internal import CLibXML
 import Glibc
 
 /// What the selectors of one page may cost, each and together: whoever writes a selector or a page can make them

@@ -59,25 +59,14 @@ struct SitemapElements {
             xmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options)))
     }
 
-    /// SAX1, as in ``PageTree``: entities and attribute defaults of a document type come through handlers that are
-    /// not there.
+    /// SAX1 and nothing but elements and texts: entities and attribute defaults of a document type come through
+    /// handlers that are not there. With a document, or libxml2 would make one for its entities.
     private static func setHandlers(of parser: xmlParserCtxtPtr) {
-        // A new context takes SAX2 for granted, and asks the handlers only where they could still add to that.
         parser.pointee.sax2 = 0
         let sax = parser.pointee.sax!
-        sax.pointee.startElementNs = nil
-        sax.pointee.endElementNs = nil
-        sax.pointee.internalSubset = nil
-        sax.pointee.externalSubset = nil
-        sax.pointee.entityDecl = nil
-        sax.pointee.unparsedEntityDecl = nil
-        sax.pointee.attributeDecl = nil
-        sax.pointee.elementDecl = nil
-        sax.pointee.notationDecl = nil
-        sax.pointee.reference = nil
-        sax.pointee.comment = nil
-        sax.pointee.processingInstruction = nil
-        sax.pointee.ignorableWhitespace = nil
+        sax.pointee = xmlSAXHandler()
+        sax.pointee.initialized = 1
+        sax.pointee.startDocument = { xmlSAX2StartDocument($0) }
         sax.pointee.startElement = { context, name, attributes in
             guard let name else { return }
             SitemapElements.state(context)?.pointee.start(name, attributes)

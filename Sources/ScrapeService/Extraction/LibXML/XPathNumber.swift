@@ -1,3 +1,4 @@
+internal import CLibXML
 import Glibc
 
 /// XPath's numbers as text (XPath 1.0, sections 4.2 and 4.4), as libxml2 and so lxml read and write them: exponents are

@@ -65,8 +65,6 @@ struct CurlAnswer: Sendable {
     var location: [UInt8]?
     var contentType: String?
     var retryAfter: String?
-    var etag: String?
-    var lastModified: String?
     var body: [UInt8]
     var headerBytes: Int
     var seconds: Double

@@ -204,8 +204,6 @@ final class CurlTransfer {
             location: CurlAnswer.isRedirect(status) ? location : nil,
             contentType: header("Content-Type"),
             retryAfter: header("Retry-After"),
-            etag: header("ETag"),
-            lastModified: header("Last-Modified"),
             body: body,
             headerBytes: headers.bytes,
             seconds: seconds,
