@@ -78,6 +78,7 @@ extension CurlRequest {
         }
         self.init(
             url: chain.target,
+            method: chain.method,
             body: chain.body,
             timeoutMilliseconds: timeout.wholeMilliseconds,
             connectTimeoutMilliseconds: connectTimeout.wholeMilliseconds,

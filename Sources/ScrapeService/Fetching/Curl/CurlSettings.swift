@@ -38,7 +38,7 @@ struct CurlSettings: Sendable {
 /// One request as libcurl is to do it, a redirect not followed.
 struct CurlRequest {
     var url: String
-    /// Sent as a POST; nil: a GET.
+    var method: String
     var body: [UInt8]?
     var timeoutMilliseconds: Int
     var connectTimeoutMilliseconds: Int

@@ -313,6 +313,10 @@ extension CurlTransfer {
         }
         set(CURLOPT_USERAGENT, request.userAgent)
         if let body = request.body { setBody(body) }
+        // What libcurl would make of it by itself.
+        if request.method != (request.body == nil ? "GET" : "POST") {
+            set(CURLOPT_CUSTOMREQUEST, request.method)
+        }
         for line in request.headerLines { headerList = curl_slist_append(headerList, line) }
         scrape_easy_set_list(easy, CURLOPT_HTTPHEADER, headerList)
     }
