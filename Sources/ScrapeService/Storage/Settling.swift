@@ -8,7 +8,7 @@ extension PostgresStore {
         _ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges
     ) async throws -> SettleOutcome {
         // Encoded here, on the caller's thread: the event loop gets one buffer.
-        let arguments = SettleColumns(batch).arguments(lease, gauges)
+        let arguments = SettleColumns(batch, lease.spec).arguments(lease, gauges)
         let result = try await query(
             """
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
@@ -115,15 +115,21 @@ private struct SettleColumns {
     var itemData: [String] = []
     var links = FoundPages()
     var files = SettledFiles()
+    var fields: FieldCounts
 
-    init(_ batch: [PageSettlement]) {
+    /// JSON; nil where no page is to be remembered.
+    var validators: String?
+
+    init(_ batch: [PageSettlement], _ spec: JobSpec) {
+        fields = FieldCounts(spec)
+        validators = RememberedPage.stored(batch, spec)
         for settlement in batch { append(settlement) }
     }
 
     private mutating func append(_ settlement: PageSettlement) {
         switch settlement.result {
         case .fetched(let yield):
-            leave(settlement, .fetched, nil, items: yield.items.count)
+            leave(settlement, .fetched, yield.isNotModified ? notModifiedCode : nil, items: yield.items.count)
             for (order, item) in yield.items.enumerated() {
                 itemPages.append(settlement.page.id)
                 itemOrders.append(order)
@@ -153,6 +159,11 @@ private struct SettleColumns {
         bytes.append(status == .skipped ? nil : settlement.bytes)
         seconds.append(status == .skipped ? nil : settlement.seconds)
         itemCounts.append(items)
+        if case .fetched(let yield) = settlement.result {
+            fields.add(settlement.page, yield.fields)
+        } else {
+            fields.add(settlement.page, nil)
+        }
     }
 
     func arguments(_ lease: JobLease, _ gauges: JobGauges) -> PostgresArguments {
@@ -164,7 +175,7 @@ private struct SettleColumns {
                 .ints(itemPages), .int4s(itemOrders), .jsons(itemData),
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths), .texts(links.requests),
-                .json(files.json), .bytesArray(files.bodies), .json(nil), .json(nil),
+                .json(files.json), .bytesArray(files.bodies), .json(fields.json), .json(validators),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
                 .json(HostWait.stored(gauges.hosts)),
             ])
