@@ -85,7 +85,8 @@ extension JobRun {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count + response.streamedBytes)
+                status: response.status, seconds: response.seconds,
+                bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {
@@ -101,6 +102,8 @@ extension JobRun {
         let policy = lease.spec.fetch
         return FetchRequest(
             url: page.url,
+            method: page.request?.method,
+            body: page.request?.body.map { Array($0.utf8) },
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
@@ -129,6 +132,9 @@ extension JobRun {
             settlement.result = lease.spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notJSON(let detail)):
+            settlement.result = .failed(.notJSON)
+            settlement.detail = detail
         case .failure(ExtractionError.notSitemap(let detail)):
             settlement.result = .failed(.notSitemap)
             settlement.detail = detail
