@@ -12,7 +12,8 @@ struct PageWork: Sendable {
         return .fetched(
             PageYield(
                 items: extraction.items.map(encode),
-                links: links(of: extraction, finalURL: response.finalURL)))
+                links: links(of: extraction, finalURL: response.finalURL),
+                encoding: extraction.encoding))
     }
 
     private func encode(_ values: [FieldValue?]) -> ItemData {

@@ -84,7 +84,8 @@ struct MetaPrescan {
     }
 
     private static let headTags: Set<String> = [
-        "html", "head", "title", "/title", "script", "/script", "style", "/style", "noscript", "/noscript", "link",
+        "html", "head", "title", "/title", "script", "/script", "style", "/style", "noscript", "/noscript",
+        "link",
         "base", "template", "/template", "object", "/object",
     ]
 

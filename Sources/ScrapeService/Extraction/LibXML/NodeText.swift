@@ -51,7 +51,8 @@ struct TextReader {
     }
 
     private static func string(
-        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?, counting outputBytes: inout Int
+        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?,
+        counting outputBytes: inout Int
     ) throws -> String {
         if let restored = standIns?.restored(bytes) {
             return try restored.withUnsafeBufferPointer {
