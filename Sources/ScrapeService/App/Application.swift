@@ -127,10 +127,11 @@ private struct Parts {
         let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
         let agreement = HostAgreement(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
-        let compiler = HTMLPageCompiler()
+        let compiler = PlanCompiler()
         engine = Engine(
             EngineContext(
-                loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
+                loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,
+                urls: urls,
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
                 workers: workers, signals: signals, membership: Membership(),
@@ -138,7 +139,8 @@ private struct Parts {
         webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)
         let responder = WebService.responder(
             APIContext(
-                catalog: readStore, urls: urls, compiler: compiler, signals: signals, workers: workers,
+                catalog: readStore, files: readStore, urls: urls, compiler: compiler, signals: signals,
+                workers: workers,
                 loop: answerLoop, authenticator: Authenticator(keys: configuration.keys),
                 maxBodyBytes: configuration.limits.maxBodyBytes,
                 exposition: { await metrics.exposition(pools) }, logger: logger))

@@ -28,7 +28,10 @@ extension JobRun {
         do {
             let robots = try await robotsVerdict(on: page)
             if let refused = settlement(of: page, under: robots) { return refused }
-            let (response, result) = try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
+            let (response, result) =
+                work.kind.save
+                ? try await fetchAndSave(page, work, crawlDelay: robots.crawlDelay)
+                : try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
             return settlement(of: page, response, result)
         } catch let failure as FetchFailure {
             return settlement(of: page, failure)
@@ -82,7 +85,8 @@ extension JobRun {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count)
+                status: response.status, seconds: response.seconds,
+                bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {
@@ -94,16 +98,19 @@ extension JobRun {
         }
     }
 
-    private func request(for page: QueuedPage) -> FetchRequest {
+    func request(for page: QueuedPage) -> FetchRequest {
         let policy = lease.spec.fetch
         return FetchRequest(
             url: page.url,
+            method: page.request?.method,
+            body: page.request?.body.map { Array($0.utf8) },
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
-            maxBodyBytes: lease.spec.limits.maxPageBytes,
+            maxBodyBytes: lease.spec.maxBodyBytes(of: page),
             userAgent: userAgent,
-            headers: headers.fields(for: page))
+            headers: headers.fields(for: page) + page.conditions,
+            wantsFields: policy.conditional)
     }
 
     var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }
@@ -113,16 +120,27 @@ extension JobRun {
     ) -> PageSettlement {
         var settlement = PageSettlement(page: page, result: .failed(.internalError))
         settlement.httpStatus = response.status
-        settlement.bytes = response.body.count
+        settlement.bytes = response.body.count + response.streamedBytes
         settlement.seconds = response.seconds
         switch read {
+        case nil where page.isUnchanged(response):
+            settlement.result = .fetched(PageYield(isNotModified: true))
         case nil:
             let asked = RetryPolicy.retryAfter(response.retryAfter)
             settlement.result = failed(page, .http(response.status), asked: asked)
         case .success(let result):
-            settlement.result = result
+            settlement.result = lease.spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notJSON(let detail)):
+            settlement.result = .failed(.notJSON)
+            settlement.detail = detail
+        case .failure(ExtractionError.notSitemap(let detail)):
+            settlement.result = .failed(.notSitemap)
+            settlement.detail = detail
+        case .failure(ExtractionError.tooLarge(let detail)):
+            settlement.result = .failed(.tooLarge)
+            settlement.detail = detail
         case .failure(let error):
             logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
             settlement.detail = "extraction failed"

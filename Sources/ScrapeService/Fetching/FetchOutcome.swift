@@ -7,7 +7,24 @@ extension FetchResponse {
             contentType: answer.contentType,
             retryAfter: answer.retryAfter,
             body: answer.body,
-            seconds: seconds)
+            seconds: seconds,
+            fields: answer.fields.isEmpty ? nil : AnswerFields(answer.fields),
+            streamedBytes: answer.streamedBytes)
+    }
+}
+
+extension AnswerFields {
+    fileprivate static let names = [
+        "ETag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Range", "Date",
+        "Content-Length",
+    ]
+
+    /// `values` of ``names``.
+    fileprivate convenience init(_ values: [String?]) {
+        self.init(
+            etag: values[0], lastModified: values[1], contentDisposition: values[2],
+            contentEncoding: values[3],
+            contentRange: values[4], date: values[5], contentLength: values[6].flatMap { Int64($0) })
     }
 }
 
@@ -26,11 +43,14 @@ extension FetchFailure {
         case .tls: (.tlsFailed, "no secure connection: the handshake or the certificate failed")
         case .connectTimeout:
             (.timeout, "no connection within \(min(request.connectTimeout, request.timeout))")
+        case .stalled:
+            (.timeout, "the server sent nothing for \(request.streaming?.stallTimeout ?? request.timeout)")
         case .timeout: (.timeout, "no complete answer within \(request.timeout)")
         case .lost: (.connectionLost, "the connection was closed or broken before the answer was complete")
         case .bodyTooLarge: (.tooLarge, "the body is larger than \(request.maxBodyBytes) bytes")
         case .headersTooLarge: (.tooLarge, "the header fields of the answer are too large")
         case .tooManyCodings: (.tooLarge, "the body is compressed more than once")
+        case .codingRefused: (.tooLarge, "the body is compressed in a way that was not asked for")
         case .tooManyRedirects: (.tooManyRedirects, "more than \(request.maxRedirects) redirects")
         case .addressRefused:
             (
@@ -58,6 +78,7 @@ extension CurlRequest {
         }
         self.init(
             url: chain.target,
+            method: chain.method,
             body: chain.body,
             timeoutMilliseconds: timeout.wholeMilliseconds,
             connectTimeoutMilliseconds: connectTimeout.wholeMilliseconds,
@@ -66,7 +87,9 @@ extension CurlRequest {
             maxHeaderBytes: maxHeaderBytes,
             followsRedirect: chain.follows,
             userAgent: request.userAgent,
-            headerLines: lines)
+            headerLines: lines,
+            wantedFields: request.wantsFields || request.streaming != nil ? AnswerFields.names : [],
+            stallSeconds: request.streaming.map { ($0.stallTimeout.wholeMilliseconds + 999) / 1000 } ?? 0)
     }
 }
 

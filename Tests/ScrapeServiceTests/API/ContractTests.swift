@@ -19,10 +19,11 @@ import Yams
             paths.flatMap { path, item in item.keys.filter(methods.contains).map { "\($0) \(path)" } })
         let loop = try EventLoop(name: "test-contract")
         defer { loop.stop() }
+        let store = PostgresStore(
+            StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger)
         let context = APIContext(
-            catalog: PostgresStore(
-                StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
-            urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
+            catalog: store, files: store, urls: CurlURLs(), compiler: PlanCompiler(),
+            signals: JobSignals(),
             workers: WorkerPool(threads: 1),
             loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, exposition: { [] },
             logger: TestPostgres.logger)
@@ -56,6 +57,7 @@ import Yams
                 == Politeness().perHostConcurrency)
         #expect(try property("Politeness", "robots")["default"] as? Bool == Politeness().robots)
         #expect(try property("Limits", "max_page_bytes")["default"] as? Int == JobLimits().maxPageBytes)
+        #expect(try property("Limits", "max_file_bytes")["default"] as? Int == JobLimits().maxFileBytes)
         let states = try #require((schemas["State"] as? [String: Any])?["enum"] as? [String])
         #expect(Set(states) == Set(JobState.allCases.map(\.rawValue)))
         let reasons = try #require(try property("Status", "stop_reason")["enum"] as? [Any]).compactMap {
@@ -77,7 +79,7 @@ import Yams
         let folder = SourceTree.root.appending(path: "Examples/jobs")
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         #expect(!files.isEmpty)
-        let reader = JobReader(urls: CurlURLs(), compiler: HTMLPageCompiler())
+        let reader = JobReader(urls: CurlURLs(), compiler: PlanCompiler())
         for file in files {
             #expect(throws: Never.self, "\(file.lastPathComponent)") {
                 try reader.read(Array(try Data(contentsOf: file)))

@@ -46,7 +46,7 @@ final class TestService: Sendable {
         let pools = ["api": catalog.pool, "jobs": work.pool]
         let signals = JobSignals()
         let urls = CurlURLs()
-        let compiler = HTMLPageCompiler()
+        let compiler = PlanCompiler()
         var fetching = FetchConfiguration()
         fetching.egress = EgressPolicy(allowed: [try CIDR("127.0.0.0/8")])
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
@@ -54,7 +54,7 @@ final class TestService: Sendable {
         let agreement = HostAgreement(fetches, store: work, loop: workLoop, logger: TestPostgres.logger)
         engine = Engine(
             EngineContext(
-                loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
+                loop: workLoop, store: work, files: work, fetcher: fetcher, compiler: compiler, urls: urls,
                 fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
                 robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
                 workers: workers, signals: signals, membership: Membership(), userAgent: "test",
@@ -70,7 +70,8 @@ final class TestService: Sendable {
                 }))
         responder = WebService.responder(
             APIContext(
-                catalog: catalog, urls: urls, compiler: compiler, signals: signals, workers: workers,
+                catalog: catalog, files: catalog, urls: urls, compiler: compiler, signals: signals,
+                workers: workers,
                 loop: answerLoop,
                 authenticator: Authenticator(keys: try APIKey.keys(in: keys.joined(separator: "\n"))),
                 maxBodyBytes: 1 << 20,

@@ -11,9 +11,15 @@ struct TextReader {
     private var buffer: [UInt8] = []
     private let standIns: StandIns?
 
-    init(standIns: StandIns?) { self.standIns = standIns }
+    private let budget: UnsafeMutablePointer<SelectorBudget>
 
-    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound.
+    init(standIns: StandIns?, budget: UnsafeMutablePointer<SelectorBudget>) {
+        self.standIns = standIns
+        self.budget = budget
+    }
+
+    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound,
+    /// ``ExtractionError/exhausted(_:)`` where the budget is.
     mutating func text(of node: xmlNodePtr, trimmed: Bool) throws -> String {
         if node.isAttribute {
             let attribute = UnsafeMutableRawPointer(node).assumingMemoryBound(to: xmlAttr.self)
@@ -35,6 +41,8 @@ struct TextReader {
         buffer.removeAll(keepingCapacity: true)
         var node = top.following(within: top)
         while let current = node {
+            // Nested elements without any text would else cost the square of the page.
+            try budget.pointee.spend()
             if current.isText, let content = current.pointee.content {
                 buffer.append(contentsOf: UnsafeBufferPointer(cString: XMLText(content)))
                 if outputBytes + buffer.count > Self.maxOutputBytes { throw Self.tooMuch }

@@ -7,7 +7,8 @@ struct PageTree: ~Copyable {
     /// What stands in the tree's text for characters that it cannot hold.
     let standIns: StandIns?
 
-    /// Throws ``ExtractionError/failed(_:)`` where parsing costs too much.
+    /// Throws ``ExtractionError/failed(_:)`` where parsing costs too much, ``ExtractionError/tooLarge(_:)`` where the tree
+    /// would.
     init(_ text: PageText, isXML: Bool) throws {
         LibXMLSetup.prepareThread()
         self.isXML = isXML
@@ -42,8 +43,16 @@ struct PageTree: ~Copyable {
         // Frees HTML parsers too: they are of one kind.
         defer { xmlFreeParserCtxt(parser) }
         var input = ParserInput(bytes, for: parser)
+        var count = NodeCount()
         let parsed = withUnsafeMutablePointer(to: &input) { state in
-            isXML ? parseXML(state, parser) : parseHTML(state, parser)
+            withUnsafeMutablePointer(to: &count) { count in
+                count.pointee.watch(parser, with: count)
+                return isXML ? parseXML(state, parser) : parseHTML(state, parser)
+            }
+        }
+        guard !count.isTooLarge else {
+            xmlFreeDoc(parsed)
+            throw ExtractionError.tooLarge("the page has too many elements and attributes")
         }
         guard !input.isExpired else {
             xmlFreeDoc(parsed)
@@ -59,7 +68,6 @@ struct PageTree: ~Copyable {
     private static func parseHTML(
         _ input: UnsafeMutablePointer<ParserInput>, _ parser: xmlParserCtxtPtr
     ) -> xmlDocPtr? {
-        parser.pointee.sax.pointee.startElement = startElement
         let options =
             HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NOERROR.rawValue | HTML_PARSE_NOWARNING.rawValue
             | HTML_PARSE_NONET.rawValue | HTML_PARSE_COMPACT.rawValue | HTML_PARSE_NODEFDTD.rawValue
@@ -67,8 +75,8 @@ struct PageTree: ~Copyable {
     }
 
     /// No entity or attribute default of a document type is taken over, so none can multiply ("billion
-    /// laughs"), and none is fetched. SAX1 because only there attribute defaults pass through a handler that
-    /// can be left out.
+    /// laughs"), and none is fetched. The first version of SAX, because only there attribute defaults pass through a
+    /// handler that can be left out.
     private static func parseXML(
         _ input: UnsafeMutablePointer<ParserInput>, _ parser: xmlParserCtxtPtr
     ) -> xmlDocPtr? {
@@ -77,24 +85,15 @@ struct PageTree: ~Copyable {
         parser.pointee.sax.pointee.attributeDecl = nil
         parser.pointee.sax.pointee.elementDecl = nil
         parser.pointee.sax.pointee.externalSubset = nil
+        parser.pointee.sax.pointee.endElement = xmlSAX2EndElement
+        parser.pointee.sax.pointee.startElementNs = nil
+        parser.pointee.sax.pointee.endElementNs = nil
+        parser.pointee.sax.pointee.initialized = 1
         let options =
             XML_PARSE_RECOVER.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
             | XML_PARSE_NONET.rawValue | XML_PARSE_COMPACT.rawValue | XML_PARSE_NOENT.rawValue
-            | XML_PARSE_SAX1.rawValue | XML_PARSE_IGNORE_ENC.rawValue
+            | XML_PARSE_IGNORE_ENC.rawValue
         return xmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options))
-    }
-
-    /// Attributes of one element; further ones are dropped. libxml2 appends each by walking over all earlier
-    /// ones.
-    private static let maxAttributes = 1000
-
-    private static let startElement: startElementSAXFunc = { context, name, attributes in
-        if let attributes {
-            var count = 0
-            while count < maxAttributes, attributes[2 * count] != nil { count += 1 }
-            attributes[2 * count] = nil
-        }
-        xmlSAX2StartElement(context, name, attributes)
     }
 
     /// Selectors have no prefixes, so an Atom feed's `entry` is just that: names count without their
@@ -105,6 +104,8 @@ struct PageTree: ~Copyable {
         while let current = node {
             if current.isElement {
                 current.pointee.ns = nil
+                xmlFreeNsList(current.pointee.nsDef)
+                current.pointee.nsDef = nil
                 var attribute = current.pointee.properties
                 while let present = attribute {
                     present.pointee.ns = nil

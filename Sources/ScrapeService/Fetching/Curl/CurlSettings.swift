@@ -16,6 +16,9 @@ struct CurlSettings: Sendable {
     var maxHeaderBytes = 256 << 10
     /// What one read may bring, a buffer a running transfer. 32 KiB: most pages arrive in one or two reads.
     var receiveBufferBytes = 32 << 10
+    /// The same of a transfer with a stream. 4 KiB: what they decode to (a thousand times as much at most) stays in
+    /// libcurl's memory while the stream has no room.
+    var streamBufferBytes = 4 << 10
     /// What a `Content-Length` may reserve before a byte has come. 1 MiB: a lying server costs no more.
     var maxReservedBytes = 1 << 20
     /// Codings around one body (RFC 9110 §8.4.1, RFC 9112 §7). 1: a second one could blow a few received bytes up to
@@ -33,9 +36,9 @@ struct CurlSettings: Sendable {
 }
 
 /// One request as libcurl is to do it, a redirect not followed.
-struct CurlRequest: Sendable {
+struct CurlRequest {
     var url: String
-    /// Sent as a POST; nil: a GET.
+    var method: String
     var body: [UInt8]?
     var timeoutMilliseconds: Int
     var connectTimeoutMilliseconds: Int
@@ -50,6 +53,12 @@ struct CurlRequest: Sendable {
     var userAgent: String
     /// Whole field lines (`Name: value`), checked by the caller: no CR, LF or NUL.
     var headerLines: [String]
+    /// Names of header fields whose values ``CurlAnswer/fields`` is to hold.
+    var wantedFields: [String] = []
+    /// Takes the body of a 2xx answer, which is asked for without a coding.
+    var stream: CurlBodyStream?
+    /// With a stream: the time a server may send nothing.
+    var stallSeconds = 0
 }
 
 /// What came back, whatever its status.
@@ -62,6 +71,10 @@ struct CurlAnswer: Sendable {
     var body: [UInt8]
     var headerBytes: Int
     var seconds: Double
+    /// Of ``CurlRequest/wantedFields``, in that order; the last field line of a name, nil where there is none.
+    var fields: [String?] = []
+    /// Bytes that a ``CurlBodyStream`` took instead of ``body``.
+    var streamedBytes = 0
 
     /// The statuses that user agents follow (Fetch standard §2.2.3); 300 and 304 are answers.
     static func isRedirect(_ status: Int) -> Bool {
@@ -77,11 +90,15 @@ struct CurlFailure: Error, Sendable {
     enum Cause: Hashable, Sendable {
         case dns, connect, tls
         case connectTimeout, timeout
+        /// Nothing came for ``CurlRequest/stallSeconds``.
+        case stalled
         /// Closed, cut or broken before the answer was whole.
         case lost
         case bodyTooLarge, headersTooLarge, tooManyRedirects
         /// The body is wrapped in more codings than ``CurlSettings/maxCodings``.
         case tooManyCodings
+        /// A stream's body is in a coding that was not asked for, and that has no bound to what it expands to.
+        case codingRefused
         /// An address of the host may not be dialled.
         case addressRefused
         /// Neither http nor https, or no URL at all: a redirect led there.
