@@ -37,11 +37,14 @@ struct JobReader {
         guard var job = ObjectReader(value, at: "", findings) else { return nil }
         let name = job.string("name", maxLength: Self.maxNameLength)
         let pages = job.required("pages").map { readPages($0, at: "/pages", findings) } ?? []
+        let sitemaps = SitemapKinds(besides: pages)
         let start =
             job.required("start").map {
-                StartReader(urls: urls, kinds: pages.map(\.name), findings: findings).read($0)
+                StartReader(
+                    urls: urls, kinds: pages.map(\.name), sitemaps: sitemaps, findings: findings
+                ).read($0)
             } ?? []
-        var spec = JobSpec(name: name, start: start, pages: pages)
+        var spec = JobSpec(name: name, start: start, pages: pages + sitemaps.kinds)
         if let fetch = job.value("fetch") { spec.fetch = readFetch(fetch, findings) }
         if let politeness = job.value("politeness") { spec.politeness = readPoliteness(politeness, findings) }
         if let limits = job.value("limits") { spec.limits = readLimits(limits, findings) }
@@ -90,6 +93,7 @@ struct JobReader {
             findings.add(object.place("each"), "needs fields: what to take of each match")
         }
         object.finish()
+        checkLanguages(of: kind, at: pointer, findings)
         return kind
     }
 
@@ -106,11 +110,15 @@ struct JobReader {
             if object.required("as") == nil { return nil }
             let kind = object.string("as", maxLength: Self.maxNameLength)
             let sameHost = object.bool("same_host") ?? false
-            object.unsupported("allow", "URL patterns are")
-            object.unsupported("deny", "URL patterns are")
+            let allow = object.pattern("allow")
+            let deny = object.pattern("deny")
+            let requests = RequestReader(names: [FollowRule.placeholder], findings: findings)
+            let request = requests.read(&object)
+            let url = requests.readURL(&object, request, urls)
             object.finish()
             guard let links, let kind else { return nil }
-            return FollowRule(links: links, kind: kind, sameHost: sameHost)
+            return FollowRule(
+                links: links, kind: kind, sameHost: sameHost, allow: allow, deny: deny, url: url, request: request)
         }
     }
 

@@ -127,7 +127,7 @@ private struct Parts {
         let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
         let agreement = HostAgreement(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
-        let compiler = HTMLPageCompiler()
+        let compiler = PlanCompiler()
         engine = Engine(
             EngineContext(
                 loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,

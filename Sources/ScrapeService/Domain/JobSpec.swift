@@ -26,6 +26,22 @@ struct StartEntry: Hashable, Sendable, Codable {
     var template: URLTemplate
     /// The page kind of what it fetches.
     var kind: String
+    /// Nil: plain GETs.
+    var request: RequestTemplate?
+    /// Variables that ``request`` names and the URL does not.
+    var requestVariables: [URLTemplate.Variable] = []
+}
+
+extension StartEntry {
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            template: try stored.decode(URLTemplate.self, forKey: .template),
+            kind: try stored.decode(String.self, forKey: .kind))
+        request = try stored.decodeIfPresent(RequestTemplate.self, forKey: .request)
+        requestVariables =
+            try stored.decodeIfPresent([URLTemplate.Variable].self, forKey: .requestVariables) ?? []
+    }
 }
 
 /// A kind of page: which links it follows and which items it yields.
@@ -38,6 +54,9 @@ struct PageKind: Hashable, Sendable, Codable {
     var fields: [Field] = []
     /// Keeps the body as a file.
     var save = false
+    /// Not written by the client but made of a start's `sitemap`: the body is a sitemap, whose pages ``follow``'s
+    /// first rule is for, and whose further sitemaps the second.
+    var isSitemap = false
 }
 
 extension PageKind {
@@ -48,6 +67,7 @@ extension PageKind {
         each = try stored.decodeIfPresent(Selector.self, forKey: .each)
         fields = try stored.decode([Field].self, forKey: .fields)
         save = try stored.decodeIfPresent(Bool.self, forKey: .save) ?? save
+        isSitemap = try stored.decodeIfPresent(Bool.self, forKey: .isSitemap) ?? isSitemap
     }
 }
 
@@ -60,6 +80,10 @@ struct FollowRule: Hashable, Sendable, Codable {
     /// is followed; what the other finds is not.
     var allow: String?
     var deny: String?
+    /// What a match leads to, where that is not the URL it has itself.
+    var url: TextTemplate?
+    /// Nil: a plain GET.
+    var request: RequestTemplate?
 }
 
 struct Field: Hashable, Sendable, Codable {
@@ -191,6 +215,8 @@ extension Politeness {
 struct JobLimits: Hashable, Sendable, Codable {
     static let defaultMaxPageBytes = 10 * 1024 * 1024
     static let defaultMaxFileBytes = 1 << 30
+    /// Of a sitemap, as it comes and unpacked: the protocol's limit (sitemaps.org), in place of ``maxPageBytes``.
+    static let maxSitemapBytes = 50 << 20
 
     /// Pages attempted (fetched or failed); exact.
     var maxPages: Int?
@@ -223,4 +249,12 @@ enum FailurePolicy: String, Sendable, Codable {
     case `continue`
     /// The first page that fails for good ends the job as failed.
     case stop
+}
+
+extension PageKind {
+    /// In the order they stand in a job.
+    var selectors: [Selector] { follow.map(\.links) + [each].compactMap(\.self) + fields.map(\.selector) }
+
+    /// Its selectors are JSONPath; kinds that mix it with others are refused.
+    var isJSON: Bool { selectors.first?.language == .json }
 }

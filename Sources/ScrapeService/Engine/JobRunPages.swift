@@ -85,7 +85,8 @@ extension JobRun {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count + response.streamedBytes)
+                status: response.status, seconds: response.seconds,
+                bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {
@@ -101,12 +102,15 @@ extension JobRun {
         let policy = lease.spec.fetch
         return FetchRequest(
             url: page.url,
+            method: page.request?.method,
+            body: page.request?.body.map { Array($0.utf8) },
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
-            maxBodyBytes: lease.spec.limits.maxPageBytes,
+            maxBodyBytes: lease.spec.maxBodyBytes(of: page),
             userAgent: userAgent,
-            headers: headers.fields(for: page))
+            headers: headers.fields(for: page) + page.conditions,
+            wantsFields: policy.conditional)
     }
 
     var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }
@@ -119,13 +123,24 @@ extension JobRun {
         settlement.bytes = response.body.count + response.streamedBytes
         settlement.seconds = response.seconds
         switch read {
+        case nil where page.isUnchanged(response):
+            settlement.result = .fetched(PageYield(isNotModified: true))
         case nil:
             let asked = RetryPolicy.retryAfter(response.retryAfter)
             settlement.result = failed(page, .http(response.status), asked: asked)
         case .success(let result):
-            settlement.result = result
+            settlement.result = lease.spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notJSON(let detail)):
+            settlement.result = .failed(.notJSON)
+            settlement.detail = detail
+        case .failure(ExtractionError.notSitemap(let detail)):
+            settlement.result = .failed(.notSitemap)
+            settlement.detail = detail
+        case .failure(ExtractionError.tooLarge(let detail)):
+            settlement.result = .failed(.tooLarge)
+            settlement.detail = detail
         case .failure(let error):
             logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
             settlement.detail = "extraction failed"

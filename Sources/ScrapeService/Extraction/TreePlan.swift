@@ -43,9 +43,10 @@ final class TreePlan: PagePlan {
         let text = try PageText(document)
         let workers = try idle.withLock { $0.popLast() } ?? PageQueries(queries)
         defer { idle.withLock { $0.append(workers) } }
-        return try workers.withPage(text.bytes, from: text.start, isXML: dialect == .xml) { page in
+        return try workers.withPage(text, isXML: dialect == .xml) { page in
             var result = Extraction()
             var reader = FieldReader(readings)
+            result.encoding = text.encoding.description
             result.links = try readLinks(&page, &reader)
             result.items = try readItems(&page, &reader)
             result.warnings = reader.warnings

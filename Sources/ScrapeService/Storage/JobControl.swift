@@ -76,6 +76,7 @@ extension PostgresStore {
         }
         // Their bytes are swept where no other file has the same (``sweepFiles()``).
         while try await eraseFiles(job) == deleteChunk {}
+        try await eraseValidators(of: job)
         _ = try await query("delete from failure_count where job = $1", [.int(job.key)])
         _ = try await query("delete from job where key = $1", [.int(job.key)])
         return true

@@ -114,18 +114,22 @@ private struct SettleColumns {
     var itemOrders: [Int?] = []
     var itemData: [String] = []
     var links = FoundPages()
-    var fields: FieldCounts
     var files = SettledFiles()
+    var fields: FieldCounts
+
+    /// JSON; nil where no page is to be remembered.
+    var validators: String?
 
     init(_ batch: [PageSettlement], _ spec: JobSpec) {
         fields = FieldCounts(spec)
+        validators = RememberedPage.stored(batch, spec)
         for settlement in batch { append(settlement) }
     }
 
     private mutating func append(_ settlement: PageSettlement) {
         switch settlement.result {
         case .fetched(let yield):
-            leave(settlement, .fetched, nil, items: yield.items.count)
+            leave(settlement, .fetched, yield.isNotModified ? notModifiedCode : nil, items: yield.items.count)
             for (order, item) in yield.items.enumerated() {
                 itemPages.append(settlement.page.id)
                 itemOrders.append(order)
@@ -171,7 +175,7 @@ private struct SettleColumns {
                 .ints(itemPages), .int4s(itemOrders), .jsons(itemData),
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths), .texts(links.requests),
-                .json(files.json), .bytesArray(files.bodies), .json(fields.json), .json(nil),
+                .json(files.json), .bytesArray(files.bodies), .json(fields.json), .json(validators),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
                 .json(HostWait.stored(gauges.hosts)),
             ])

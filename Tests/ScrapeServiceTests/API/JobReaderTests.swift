@@ -16,7 +16,7 @@ private func job(start: String? = nil, pages: String? = nil, more: String = "") 
 }
 
 private func read(_ text: String) throws -> JobSpec {
-    try JobReader(urls: CurlURLs(), compiler: HTMLPageCompiler()).read(Array(text.utf8))
+    try JobReader(urls: CurlURLs(), compiler: PlanCompiler()).read(Array(text.utf8))
 }
 
 private func pointers(_ text: String) -> [String] {

@@ -17,6 +17,7 @@ import Testing
         ],
         "ScrapeService": [
             "JSON": [],
+            "JSON/Path": ["JSON", "Patterns"],
             "Domain": [],
             "Words": [],
             "Robots": [],
@@ -32,9 +33,10 @@ import Testing
             "Extraction/LibXML": ["Domain", "Extraction/Selectors", "Extraction/Encoding"],
             "Extraction/Selectors": ["Domain"],
             "Extraction/Encoding": ["Domain"],
+            "Extraction/Sitemaps": ["Domain", "Robots", "Extraction/LibXML", "Extraction/Encoding"],
             "Extraction": [
-                "Domain", "JSON", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
-                "Extraction/Encoding",
+                "Domain", "JSON", "JSON/Path", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
+                "Extraction/Encoding", "Extraction/Sitemaps",
             ],
             "Storage/Postgres": [],
             "Storage/Schema": [],
@@ -88,6 +90,7 @@ import Testing
             "CCurl": "Sources/ScrapeService/Fetching/Curl",
             "CLibXML": "Sources/ScrapeService/Extraction/LibXML",
             "CPostgres": "Sources/ScrapeService/Storage/Postgres",
+            "CZlib": "Sources/ScrapeService/Extraction/Sitemaps",
         ]
         for file in SourceTree.sources {
             for name in file.imports {

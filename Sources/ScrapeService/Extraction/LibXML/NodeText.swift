@@ -9,8 +9,17 @@ struct TextReader {
 
     private var outputBytes = 0
     private var buffer: [UInt8] = []
+    private let standIns: StandIns?
 
-    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound.
+    private let budget: UnsafeMutablePointer<SelectorBudget>
+
+    init(standIns: StandIns?, budget: UnsafeMutablePointer<SelectorBudget>) {
+        self.standIns = standIns
+        self.budget = budget
+    }
+
+    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound,
+    /// ``ExtractionError/exhausted(_:)`` where the budget is.
     mutating func text(of node: xmlNodePtr, trimmed: Bool) throws -> String {
         if node.isAttribute {
             let attribute = UnsafeMutableRawPointer(node).assumingMemoryBound(to: xmlAttr.self)
@@ -32,6 +41,8 @@ struct TextReader {
         buffer.removeAll(keepingCapacity: true)
         var node = top.following(within: top)
         while let current = node {
+            // Nested elements without any text would else cost the square of the page.
+            try budget.pointee.spend()
             if current.isText, let content = current.pointee.content {
                 buffer.append(contentsOf: UnsafeBufferPointer(cString: XMLText(content)))
                 if outputBytes + buffer.count > Self.maxOutputBytes { throw Self.tooMuch }
@@ -39,17 +50,23 @@ struct TextReader {
             node = current.following(within: top)
         }
         return try buffer.withUnsafeBufferPointer { bytes in
-            try Self.string(bytes, trimmed: trimmed, counting: &outputBytes)
+            try Self.string(bytes, trimmed: trimmed, standIns, counting: &outputBytes)
         }
     }
 
     mutating func string(_ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool) throws -> String {
-        try Self.string(bytes, trimmed: trimmed, counting: &outputBytes)
+        try Self.string(bytes, trimmed: trimmed, standIns, counting: &outputBytes)
     }
 
     private static func string(
-        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, counting outputBytes: inout Int
+        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?,
+        counting outputBytes: inout Int
     ) throws -> String {
+        if let restored = standIns?.restored(bytes) {
+            return try restored.withUnsafeBufferPointer {
+                try string($0, trimmed: trimmed, nil, counting: &outputBytes)
+            }
+        }
         let range = trimmed ? WhiteSpace.trimmedRange(bytes) : 0..<bytes.count
         outputBytes += range.count
         guard outputBytes <= maxOutputBytes else { throw tooMuch }

@@ -72,7 +72,9 @@ final class CurlMulti {
         _ request: CurlRequest, _ route: CurlRoute, ticket: UInt64,
         completion: @escaping CurlTransfer.Completion
     ) {
-        guard !isClosed, let transfer = idle.popLast() ?? CurlTransfer(settings: settings) else {
+        // A used handle may keep its buffer, which is too large for a stream.
+        let used = request.stream == nil ? idle.popLast() : nil
+        guard !isClosed, let transfer = used ?? CurlTransfer(settings: settings) else {
             completion(.failure(CurlFailure(cause: .cancelled)))
             return
         }

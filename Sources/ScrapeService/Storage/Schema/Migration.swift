@@ -35,6 +35,7 @@ struct Migration: Sendable {
             version: 11, name: "files",
             sql: [fileTables, fileFunctions, fileSettling, fileSweeping].joined(separator: "\n")),
         Migration(version: 12, name: "fields", sql: fieldFunctions),
+        Migration(version: 13, name: "validators", sql: validatorFunctions),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0
