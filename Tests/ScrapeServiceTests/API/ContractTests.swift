@@ -23,6 +23,7 @@ import Yams
             catalog: PostgresStore(
                 StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
             urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
+            preview: { _, _ in PreviewReport() },
             workers: WorkerPool(threads: 1),
             loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, exposition: { [] },
             logger: TestPostgres.logger)
@@ -78,7 +79,7 @@ import Yams
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         #expect(!files.isEmpty)
         let reader = JobReader(urls: CurlURLs(), compiler: HTMLPageCompiler())
-        for file in files {
+        for file in files where file.pathExtension == "json" {
             #expect(throws: Never.self, "\(file.lastPathComponent)") {
                 try reader.read(Array(try Data(contentsOf: file)))
             }
