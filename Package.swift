@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "HTTPCore",
@@ -51,7 +52,7 @@ let package = Package(
         .target(
             name: "ScrapeService",
             dependencies: [
-                "HTTPCore", "PrometheusMetrics", "CCurl", "CLibXML", "CPostgres",
+                "HTTPCore", "PrometheusMetrics", "CCurl", "CLibXML", "CPCRE2", "CPostgres",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),

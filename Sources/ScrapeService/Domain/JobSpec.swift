@@ -36,6 +36,19 @@ struct PageKind: Hashable, Sendable, Codable {
     var each: Selector?
     /// In the job's order; a kind without fields yields no items.
     var fields: [Field] = []
+    /// Keeps the body as a file.
+    var save = false
+}
+
+extension PageKind {
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(name: try stored.decode(String.self, forKey: .name))
+        follow = try stored.decode([FollowRule].self, forKey: .follow)
+        each = try stored.decodeIfPresent(Selector.self, forKey: .each)
+        fields = try stored.decode([Field].self, forKey: .fields)
+        save = try stored.decodeIfPresent(Bool.self, forKey: .save) ?? save
+    }
 }
 
 struct FollowRule: Hashable, Sendable, Codable {
@@ -43,6 +56,10 @@ struct FollowRule: Hashable, Sendable, Codable {
     /// The page kind the links lead to.
     var kind: String
     var sameHost = false
+    /// Regular expressions found anywhere in a link's canonical URL: where there is one to allow, only what it finds
+    /// is followed; what the other finds is not.
+    var allow: String?
+    var deny: String?
 }
 
 struct Field: Hashable, Sendable, Codable {
@@ -52,12 +69,36 @@ struct Field: Hashable, Sendable, Codable {
     var all = false
     /// Keeps Unicode white space at both ends of the text.
     var keepWhitespace = false
+    /// A regular expression: its first capture group (the whole, where it has none) is taken instead of the text.
+    var match: String?
+    var type = FieldType.text
+    /// An item without it makes the job's outcome `partial`.
+    var required = false
+}
+
+extension Field {
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try stored.decode(String.self, forKey: .name),
+            selector: try stored.decode(Selector.self, forKey: .selector))
+        all = try stored.decode(Bool.self, forKey: .all)
+        keepWhitespace = try stored.decode(Bool.self, forKey: .keepWhitespace)
+        match = try stored.decodeIfPresent(String.self, forKey: .match)
+        type = try stored.decodeIfPresent(FieldType.self, forKey: .type) ?? type
+        required = try stored.decodeIfPresent(Bool.self, forKey: .required) ?? required
+    }
+}
+
+/// What a field's text is read as.
+enum FieldType: String, Sendable, Codable, CaseIterable {
+    case text, number, integer, boolean, url, json
 }
 
 /// A selector as the client wrote it; `Extraction` compiles it.
 struct Selector: Hashable, Sendable, Codable {
     enum Language: String, Sendable, Codable {
-        case css, xpath
+        case css, xpath, json
     }
 
     var language: Language
@@ -81,6 +122,26 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     /// Nil: the service's own.
     var userAgent: String?
     var headers: [HeaderField] = []
+    /// Of the whole of a page that is saved as a file; nil: ``timeoutSeconds``.
+    var fileTimeoutSeconds: Double?
+    /// Asks only for what has changed since an earlier job of the same owner (RFC 9110 §13).
+    var conditional = false
+}
+
+extension FetchPolicy {
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        concurrency = try stored.decode(Int.self, forKey: .concurrency)
+        timeoutSeconds = try stored.decode(Double.self, forKey: .timeoutSeconds)
+        connectTimeoutSeconds = try stored.decode(Double.self, forKey: .connectTimeoutSeconds)
+        retries = try stored.decode(Int.self, forKey: .retries)
+        redirects = try stored.decode(Int.self, forKey: .redirects)
+        userAgent = try stored.decodeIfPresent(String.self, forKey: .userAgent)
+        headers = try stored.decode([HeaderField].self, forKey: .headers)
+        fileTimeoutSeconds = try stored.decodeIfPresent(Double.self, forKey: .fileTimeoutSeconds)
+        conditional = try stored.decodeIfPresent(Bool.self, forKey: .conditional) ?? conditional
+    }
 }
 
 struct HeaderField: Hashable, Sendable, Codable {
@@ -119,6 +180,7 @@ extension Politeness {
 /// Where a job ends at the latest. Nil: no such limit.
 struct JobLimits: Hashable, Sendable, Codable {
     static let defaultMaxPageBytes = 10 * 1024 * 1024
+    static let defaultMaxFileBytes = 1 << 30
 
     /// Pages attempted (fetched or failed); exact.
     var maxPages: Int?
@@ -130,6 +192,21 @@ struct JobLimits: Hashable, Sendable, Codable {
     var maxDepth: Int?
     /// A longer page fails with `too_large`; counted after decompression.
     var maxPageBytes = Self.defaultMaxPageBytes
+    /// A longer body of a page that is saved fails with `too_large`; counted after decompression.
+    var maxFileBytes = Self.defaultMaxFileBytes
+}
+
+extension JobLimits {
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        maxPages = try stored.decodeIfPresent(Int.self, forKey: .maxPages)
+        maxItems = try stored.decodeIfPresent(Int.self, forKey: .maxItems)
+        maxDurationSeconds = try stored.decodeIfPresent(Double.self, forKey: .maxDurationSeconds)
+        maxDepth = try stored.decodeIfPresent(Int.self, forKey: .maxDepth)
+        maxPageBytes = try stored.decode(Int.self, forKey: .maxPageBytes)
+        maxFileBytes = try stored.decodeIfPresent(Int.self, forKey: .maxFileBytes) ?? maxFileBytes
+    }
 }
 
 enum FailurePolicy: String, Sendable, Codable {

@@ -1,9 +1,21 @@
 import Foundation
 
 /// A page a job has found and will fetch once: a start page, or a link of the page that is being settled.
+/// A URL is fetched once a job, kind and request.
 struct DiscoveredPage: Hashable, Sendable {
     var kind: String
     var url: WebURL
+    /// Nil: a plain GET.
+    var request: PageRequest?
+}
+
+/// How a page is asked for, where that is not a plain GET.
+struct PageRequest: Hashable, Sendable, Codable {
+    /// RFC 9110 §9.
+    var method: String
+    /// Besides those that all pages of the job are asked with; these win.
+    var headers: [HeaderField] = []
+    var body: String?
 }
 
 /// A page of the frontier: its row exists exactly as long as the page is not settled.
@@ -16,13 +28,21 @@ struct QueuedPage: Hashable, Sendable {
     var depth: Int
     /// Failed attempts so far.
     var attempt: Int
+    /// Nil: a plain GET.
+    var request: PageRequest?
+}
+
+/// What a page that was fetched gave.
+struct PageYield: Sendable {
+    var items: [ItemData] = []
+    /// Already resolved and canonical, each once.
+    var links: [DiscoveredPage] = []
 }
 
 /// What one attempt at a page came to. A batch of these is one transaction.
 struct PageSettlement: Sendable {
     enum Result: Sendable {
-        /// Done: its items and the links it leads to, already resolved and canonical.
-        case fetched(items: [ItemData], links: [DiscoveredPage])
+        case fetched(PageYield)
         case failed(FailureCode)
         case skipped(SkipReason)
         /// Stays in the frontier with one attempt more, not before `after` from now.

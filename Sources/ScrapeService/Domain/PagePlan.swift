@@ -26,9 +26,20 @@ struct Extraction: Sendable {
     var base: String?
 }
 
-enum FieldValue: Hashable, Sendable {
+/// The value of an item's field.
+indirect enum FieldValue: Hashable, Sendable {
     case text(String)
-    case texts([String])
+    /// A number as JSON writes it.
+    case number(String)
+    case boolean(Bool)
+    case null
+    case list([FieldValue])
+    case object([Member])
+
+    struct Member: Hashable, Sendable {
+        var name: String
+        var value: FieldValue
+    }
 }
 
 /// A selector that does not parse: what is wrong, and at which character of the source (from 0) where that is known.

@@ -166,13 +166,13 @@ struct JobRunState {
         while let next = settlements.first, batch.count < Self.maxBatchPages, bytes < Self.maxBatchBytes {
             settlements.removeFirst()
             var settlement = next
-            if case .fetched(var found, let links) = settlement.result {
+            if case .fetched(var yield) = settlement.result {
                 if let maxItems = spec.limits.maxItems {
-                    found = Array(found.prefix(max(0, maxItems - items)))
+                    yield.items = Array(yield.items.prefix(max(0, maxItems - items)))
                 }
-                items += found.count
-                bytes += found.reduce(0) { $0 + $1.json.utf8.count }
-                settlement.result = .fetched(items: found, links: links)
+                items += yield.items.count
+                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count }
+                settlement.result = .fetched(yield)
             }
             batch.append(settlement)
             if let stop = verdict(after: settlement, items: items) {

@@ -10,8 +10,9 @@ struct PageWork: Sendable {
         let document = PageDocument(body: response.body, contentType: response.contentType)
         let extraction = try plan.extract(document)
         return .fetched(
-            items: extraction.items.map(encode),
-            links: links(of: extraction, finalURL: response.finalURL))
+            PageYield(
+                items: extraction.items.map(encode),
+                links: links(of: extraction, finalURL: response.finalURL)))
     }
 
     private func encode(_ values: [FieldValue?]) -> ItemData {
@@ -19,15 +20,28 @@ struct PageWork: Sendable {
         writer.object { object in
             for (field, value) in zip(kind.fields, values) {
                 object.key(field.name)
-                switch value {
-                case nil: object.null()
-                case .text(let text): object.string(Self.clean(text))
-                case .texts(let texts):
-                    object.array { list in for text in texts { list.string(Self.clean(text)) } }
-                }
+                Self.write(value ?? .null, to: &object)
             }
         }
         return ItemData(json: String(decoding: writer.bytes, as: UTF8.self))
+    }
+
+    private static func write(_ value: FieldValue, to writer: inout JSONWriter) {
+        switch value {
+        case .text(let text): writer.string(clean(text))
+        case .number(let number): writer.raw(number)
+        case .boolean(let flag): writer.bool(flag)
+        case .null: writer.null()
+        case .list(let values):
+            writer.array { list in for value in values { write(value, to: &list) } }
+        case .object(let members):
+            writer.object { object in
+                for member in members {
+                    object.key(clean(member.name))
+                    write(member.value, to: &object)
+                }
+            }
+        }
     }
 
     /// Postgres stores every character but U+0000: this is the one place that takes it out.

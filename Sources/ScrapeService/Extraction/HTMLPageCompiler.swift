@@ -18,6 +18,8 @@ struct HTMLPageCompiler: PageCompiler {
             let source = selector.source
             return source.allSatisfy { $0 == "." || $0.isWhitespace } && source.count { $0 == "." } == 1
                 ? .itself : .xpath(try XPathSyntax.parse(source))
+        case .json:
+            throw SelectorError(message: "JSONPath selects nothing in HTML", offset: nil)
         }
     }
 }

@@ -105,6 +105,6 @@ final class TreePlan: PagePlan {
             texts.append(try page.text(of: match, trimmed: !field.keepsWhitespace))
             return true
         }
-        return texts.isEmpty ? nil : .texts(texts)
+        return texts.isEmpty ? nil : .list(texts.map(FieldValue.text))
     }
 }

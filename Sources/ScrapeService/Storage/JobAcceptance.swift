@@ -96,10 +96,11 @@ extension PostgresStore {
         func flush() async throws {
             guard !chunk.isEmpty else { return }
             let result = try await connection.query(
-                "select enqueue_pages($1, $2, 0::smallint, $3, $4, $5, $6, $7)",
+                "select enqueue_pages($1, $2, 0::smallint, $3, $4, $5, $6, $7, $8)",
                 [
                     .date(reference.bucket.days), .int(reference.key), .int(discovered + 1),
                     .uuids(chunk.hashes), .texts(chunk.kinds), .texts(chunk.urls), .int4s(chunk.depths),
+                    .texts(chunk.requests),
                 ])
             guard var row = result.first else { return }
             discovered += try row.next(Int64.self)
@@ -114,13 +115,14 @@ extension PostgresStore {
     }
 }
 
-/// Pages found together, each URL of a kind once, in order of discovery; as columns, the way statements take
+/// Pages found together, each request of a kind once, in order of discovery; as columns, the way statements take
 /// them.
 struct FoundPages: Sendable {
     private(set) var hashes: [UUID] = []
     private(set) var kinds: [String?] = []
     private(set) var urls: [String?] = []
     private(set) var depths: [Int?] = []
+    private(set) var requests: [String?] = []
     /// The page each was found on.
     private(set) var sources: [Int64] = []
     private var index: [UUID: Int] = [:]
@@ -140,16 +142,18 @@ struct FoundPages: Sendable {
         kinds.append(page.kind)
         urls.append(page.url.text)
         depths.append(depth)
+        requests.append(page.request?.stored)
         sources.append(source)
     }
 
-    /// The first 16 bytes of SHA-256 of kind, NUL, URL.
+    /// The first 16 bytes of SHA-256 of kind, NUL, URL, and where it is no plain GET, NUL and the request.
     static func hash(_ page: DiscoveredPage) -> UUID {
         var sha = SHA256()
         for text in [page.kind, "\0", page.url.text] {
             var text = text
             text.withUTF8 { sha.update(bufferPointer: UnsafeRawBufferPointer($0)) }
         }
+        if let request = page.request { sha.update(data: Array("\0\(request.stored)".utf8)) }
         return sha.finalize().withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
     }
 }

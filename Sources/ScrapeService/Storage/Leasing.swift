@@ -143,11 +143,11 @@ extension PostgresStore {
         let result = try await query(
             """
             with stretch as materialized (
-                select page_id, kind, url, depth, attempt, origin from queue
+                select page_id, kind, url, depth, attempt, request, origin from queue
                 where job = $1 and shard = $2 and attempt = 0 and page_id > $3
                 order by page_id limit $4
             )
-            select m.last, m.n, q.page_id, q.kind, q.url, q.depth, q.attempt
+            select m.last, m.n, q.page_id, q.kind, q.url, q.depth, q.attempt, q.request
             from (select max(page_id) as last, count(*) as n from stretch) m
             left join stretch q on q.origin <> all ($5)
             order by q.page_id
@@ -169,7 +169,7 @@ extension PostgresStore {
     ) async throws -> FrontierSlice {
         let result = try await query(
             """
-            select page_id, kind, url, depth, attempt from queue
+            select page_id, kind, url, depth, attempt, request from queue
             where job = $1 and shard = $2 and origin = $3 and attempt = 0 and page_id > $4
             order by page_id limit $5
             """, [.int(lease.key), .smallInt(lease.shard), .text(origin), .int(pageID), .int(Int64(limit))])
@@ -204,7 +204,7 @@ extension PostgresStore {
     ) async throws -> RetryWindow {
         let result = try await query(
             """
-            select page_id, kind, url, depth, attempt,
+            select page_id, kind, url, depth, attempt, request,
                 extract(epoch from not_before - clock_timestamp())::float8,
                 (select count(*) from queue where job = $1 and shard = $2 and attempt > 0)
             from queue where job = $1 and shard = $2 and attempt > 0 and origin <> all ($4)
@@ -291,5 +291,6 @@ extension QueuedPage {
         self.init(
             id: id, kind: try row.next(), url: WebURL(canonical: try row.next()),
             depth: try row.next(), attempt: try row.next())
+        if let stored: String = try row.nextOptional() { request = try PageRequest(stored: stored) }
     }
 }

@@ -14,7 +14,7 @@ extension PostgresStore {
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
                 o_start_fetched, o_ending, o_open, o_first_link
             from settle_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25, $26)
+                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
             """, arguments)
         guard var row = result.first else { throw StoreError.failed("settling gave no row") }
         return try Self.read {
@@ -120,14 +120,14 @@ private struct SettleColumns {
 
     private mutating func append(_ settlement: PageSettlement) {
         switch settlement.result {
-        case .fetched(let items, let found):
-            leave(settlement, .fetched, nil, items: items.count)
-            for (order, item) in items.enumerated() {
+        case .fetched(let yield):
+            leave(settlement, .fetched, nil, items: yield.items.count)
+            for (order, item) in yield.items.enumerated() {
                 itemPages.append(settlement.page.id)
                 itemOrders.append(order)
                 itemData.append(item.json)
             }
-            for link in found {
+            for link in yield.links {
                 links.append(link, depth: settlement.page.depth + 1, from: settlement.page.id)
             }
         case .failed(let code): leave(settlement, .failed, code.text)
@@ -160,7 +160,8 @@ private struct SettleColumns {
                 .ints(retryPages), .int4s(retryAttempts), .doubles(retryDelays),
                 .ints(itemPages), .int4s(itemOrders), .jsons(itemData),
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
-                .int4s(links.depths),
+                .int4s(links.depths), .texts(links.requests),
+                .json(nil), .json(nil), .json(nil),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
                 .json(HostWait.stored(gauges.hosts)),
             ])

@@ -23,7 +23,8 @@ import Testing
     private func fetched(_ id: Int64, items: Int = 1) -> PageSettlement {
         PageSettlement(
             page: page(id),
-            result: .fetched(items: Array(repeating: ItemData(json: "{}"), count: items), links: []))
+            result: .fetched(
+                PageYield(items: Array(repeating: ItemData(json: "{}"), count: items), links: [])))
     }
 
     /// A state past its first reads, with pages 1…count taken.
@@ -268,7 +269,7 @@ import Testing
         let batch = state.takeBatch()
         #expect(batch.count == 2)
         let counts = batch.map { settlement in
-            if case .fetched(let items, _) = settlement.result { items.count } else { -1 }
+            if case .fetched(let yield) = settlement.result { yield.items.count } else { -1 }
         }
         #expect(counts == [4, 1])
         state.settled(batch, outcome(JobCounters(discovered: 3, fetched: 2, items: 5, startFetched: 2)))
@@ -341,7 +342,8 @@ import Testing
         var state = make(concurrency: 1000, counters: JobCounters(discovered: 600))
         let heavy = ItemData(json: String(repeating: "x", count: 3 << 20))
         for id in 1...4 {
-            state.arrived(PageSettlement(page: page(Int64(id)), result: .fetched(items: [heavy], links: [])))
+            state.arrived(
+                PageSettlement(page: page(Int64(id)), result: .fetched(PageYield(items: [heavy], links: []))))
         }
         #expect(state.takeBatch().count == 3)
         for id in 5...600 { state.arrived(fetched(Int64(id))) }

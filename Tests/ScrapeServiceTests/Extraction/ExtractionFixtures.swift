@@ -25,8 +25,7 @@ func extract(_ kind: PageKind, from page: PageDocument) throws -> Extraction {
 func texts(_ selector: Selector, each: Selector? = nil, in page: PageDocument) throws -> [String] {
     let fields = [Field(name: "value", selector: selector, all: true)]
     return try extract(makeKind(each: each, fields: fields), from: page).items.flatMap { item in
-        guard case .texts(let texts)? = item[0] else { return [String]() }
-        return texts
+        item[0]?.texts ?? []
     }
 }
 
@@ -90,4 +89,17 @@ struct Oracle: Decodable {
 
 func makeSelector(_ language: String, _ source: String) -> Selector {
     language == "css" ? css(source) : xpath(source)
+}
+
+extension FieldValue {
+    static func texts(_ texts: [String]) -> FieldValue { .list(texts.map(FieldValue.text)) }
+
+    /// The texts of a list; nil where it is none, or has something else in it.
+    var texts: [String]? {
+        guard case .list(let values) = self else { return nil }
+        let texts = values.compactMap { value -> String? in
+            if case .text(let text) = value { text } else { nil }
+        }
+        return texts.count == values.count ? texts : nil
+    }
 }

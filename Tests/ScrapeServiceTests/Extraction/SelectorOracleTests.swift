@@ -25,10 +25,7 @@ struct SelectorOracleTests {
             let selector = makeSelector(expected.language, expected.selector)
             let kind = makeKind(
                 each: expected.each.map(css), fields: [Field(name: "value", selector: selector, all: true)])
-            let found = try extract(kind, from: page).items.map { item in
-                guard case .texts(let texts)? = item[0] else { return [String]() }
-                return texts
-            }
+            let found = try extract(kind, from: page).items.map { item in item[0]?.texts ?? [] }
             let name = "\(expected.each ?? "page") / \(expected.selector)"
             #expect(found == expected.values.filter { !$0.isEmpty }, "\(name)")
         }
@@ -59,7 +56,7 @@ struct SelectorOracleTests {
             let page = PageDocument(body: Array(body), contentType: "text/html; charset=utf-8")
             guard let item = try plan.extract(page).items.first else { continue }
             for (index, value) in item.enumerated() {
-                if case .texts(let texts)? = value { texts.forEach { digests[index].add($0) } }
+                value?.texts?.forEach { digests[index].add($0) }
             }
         }
         for (expected, digest) in zip(help.cases, digests) {

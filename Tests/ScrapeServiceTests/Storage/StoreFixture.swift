@@ -130,8 +130,9 @@ extension PageSettlement {
         PageSettlement(
             page: page,
             result: .fetched(
-                items: items.map { ItemData(json: $0) },
-                links: links.map { DiscoveredPage(kind: "advert", url: WebURL(canonical: $0)) }),
+                PageYield(
+                    items: items.map { ItemData(json: $0) },
+                    links: links.map { DiscoveredPage(kind: "advert", url: WebURL(canonical: $0)) })),
             httpStatus: 200, bytes: bytes, seconds: 0.25)
     }
 

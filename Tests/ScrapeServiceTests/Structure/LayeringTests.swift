@@ -20,6 +20,7 @@ import Testing
             "Domain": [],
             "Words": [],
             "Robots": [],
+            "Patterns": [],
             "Embedded": [],
             "Fetching/Curl": [],
             "Fetching/Egress": [],
@@ -32,15 +33,16 @@ import Testing
             "Extraction/Selectors": ["Domain"],
             "Extraction/Encoding": ["Domain"],
             "Extraction": [
-                "Domain", "JSON", "Extraction/LibXML", "Extraction/Selectors", "Extraction/Encoding",
+                "Domain", "JSON", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
+                "Extraction/Encoding",
             ],
             "Storage/Postgres": [],
             "Storage/Schema": [],
             "Storage": ["Domain", "JSON", "Storage/Postgres", "Storage/Schema"],
             "Engine/Concurrency": [],
             "Engine/Scheduling": ["Domain", "Engine/Concurrency"],
-            "Engine": ["Domain", "JSON", "Robots", "Engine/Scheduling", "Engine/Concurrency"],
-            "API": ["Domain", "JSON", "Engine", "Engine/Concurrency", "Words"],
+            "Engine": ["Domain", "JSON", "Robots", "Patterns", "Engine/Scheduling", "Engine/Concurrency"],
+            "API": ["Domain", "JSON", "Patterns", "Engine", "Engine/Concurrency", "Words"],
         ],
     ]
 

@@ -30,6 +30,7 @@ struct Migration: Sendable {
         Migration(version: 7, name: "webhooks", sql: webhookFunctions),
         Migration(version: 8, name: "retention functions", sql: retentionFunctions),
         Migration(version: 9, name: "warnings", sql: warnings),
+        Migration(version: 10, name: "requests", sql: requestFunctions),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0

@@ -1,0 +1,94 @@
+import Testing
+
+@testable import ScrapeService
+
+@Suite struct PatternTests {
+    struct Search: Sendable, CustomTestStringConvertible {
+        var pattern: String
+        var text: String
+        /// What the first group takes; nil: not found.
+        var group: String?
+        var testDescription: String { "\(pattern) in \(text)" }
+    }
+
+    @Test(arguments: [
+        Search(pattern: "b", text: "abc", group: "b"),
+        Search(pattern: "^b", text: "abc", group: nil),
+        Search(pattern: "(a)(b)", text: "xab", group: "a"),
+        Search(pattern: #"€ ?([\d.,]+)"#, text: "nu € 1.234,56 contant", group: "1.234,56"),
+        Search(pattern: #"(?<year>\d{4})"#, text: "sinds 2019", group: "2019"),
+        Search(pattern: "(?i)MOTOR", text: "een motor", group: "motor"),
+        Search(pattern: "é+", text: "caféé", group: "éé"),
+        Search(pattern: #"\w+"#, text: "-één-", group: "één"),
+        Search(pattern: #"\d"#, text: "٣", group: "٣"),
+        Search(pattern: ".", text: "\u{1F3CD}", group: "\u{1F3CD}"),
+        Search(pattern: "a.b", text: "a\nb", group: nil),
+        Search(pattern: "(?s)a.b", text: "a\nb", group: "a\nb"),
+        Search(pattern: "", text: "", group: ""),
+        Search(pattern: "^$", text: "", group: ""),
+        Search(pattern: "x*", text: "", group: ""),
+        Search(pattern: "a|(b)", text: "ab", group: nil),
+        Search(pattern: #"(?<=id=)\w+"#, text: "?id=m12", group: "m12"),
+        Search(pattern: #"(?=ab\K)"#, text: "ab", group: nil),
+        Search(pattern: "a\u{0}b", text: "xa\u{0}by", group: "a\u{0}b"),
+    ])
+    func theFirstGroupIsFound(_ search: Search) throws {
+        #expect(try Pattern(search.pattern).firstGroup(in: search.text) == search.group)
+    }
+
+    @Test func aGroupThatTookNoPartIsStillAMatch() throws {
+        #expect(try Pattern("a|(b)").matches("a"))
+        #expect(try !Pattern("a|(b)").matches("c"))
+    }
+
+    @Test(arguments: [
+        ("a(b", 3), ("*", 0), ("[z-a]", 3), ("é(", 2), (#"\C"#, 2), ("(?<1>a)", 3), (#"\p{Nope}"#, 8),
+    ])
+    func whatDoesNotParseIsNamedWithItsPlace(_ source: String, _ offset: Int) {
+        #expect {
+            try Pattern(source)
+        } throws: { error in
+            let error = error as? PatternError
+            return error?.offset == offset && error?.message.isEmpty == false
+        }
+    }
+
+    @Test func aLongSourceIsRefused() {
+        #expect(throws: PatternError.self) {
+            try Pattern(String(repeating: "a", count: Pattern.maxSourceBytes + 1))
+        }
+    }
+
+    /// Exponential, quadratic, and deep: each is given up, and none takes long.
+    @Test(arguments: [
+        ("(a+)+$", String(repeating: "a", count: 5_000) + "b"),
+        ("(a|aa)+$", String(repeating: "a", count: 5_000) + "b"),
+        (#"(\w+\s?)*!"#, String(repeating: "word ", count: 2_000)),
+        ("a*b", String(repeating: "a", count: 1_000_000)),
+        ("(?:.*,){20}x", String(repeating: "1,", count: 10_000)),
+        (#"(.*)\1\1x"#, String(repeating: "ab", count: 5_000)),
+    ])
+    func aRunAwayPatternIsGivenUp(_ source: String, _ text: String) throws {
+        let pattern = try Pattern(source)
+        #expect(throws: PatternExhausted.self) { try pattern.matches(text) }
+    }
+
+    /// What is linear in the text is not.
+    @Test(arguments: [
+        ("needle", true), (#"\d+"#, false), ("[^a]+$", true), (#"(?i)NEEDLE\s*$"#, true), ("x*$", true),
+    ])
+    func aLinearSearchOfALongTextIsNot(_ source: String, _ isFound: Bool) throws {
+        let text = String(repeating: "a", count: 5_000_000) + "needle"
+        #expect(try Pattern(source).matches(text) == isFound)
+    }
+
+    @Test func aPatternIsUsedFromManyThreadsAtOnce() async throws {
+        let pattern = try Pattern(#"n=(\d+)"#)
+        await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<200 {
+                group.addTask { (try? pattern.firstGroup(in: "n=\(number)")) == "\(number)" }
+            }
+            for await isRight in group { #expect(isRight) }
+        }
+    }
+}
