@@ -170,9 +170,14 @@ def open_preview(port, body):
 def test_more_previews_than_one_client_may_have_are_429_and_who_leaves_ends_the_fetches(client, manual):
     asked = len(manual.requests())
     body = job(manual, "/late/y.html", text_kind(), politeness={"per_host_concurrency": 100})
-    held = [open_preview(client.port, body) for _ in range(4)]
-    refused = harness.wait_until(
-        lambda: (lambda a: a.status == 429 and a)(client.post("/v1/jobs/preview", job(manual, "/x", text_kind()))), 10, "429")
+    held = []
+
+    def refused_beside_another():
+        held.append(open_preview(client.port, body))
+        answer = client.post("/v1/jobs/preview", job(manual, "/x", text_kind()))
+        return answer if answer.status == 429 else None
+
+    refused = harness.wait_until(refused_beside_another, 10, "429")
     assert int(refused.headers["Retry-After"]) > 0
     assert harness.as_json(refused)["code"] == "too_many_previews"
     began = time.monotonic()

@@ -56,12 +56,12 @@ struct PreviewPageView {
         var budget = Budget(left: left / 2)
         selectors = page.selectors.map { Self.text($0, kind) }.filter { budget.take($0) }
         budget.left += left - left / 2
-        guard case .fetched(let found, let discovered) = page.settlement.result else {
+        guard case .fetched(let yield) = page.settlement.result else {
             (items, links, cut) = ([], [], budget.isShort || page.bodyIsCut)
             return
         }
-        links = Self.texts(ofLinks: discovered).filter { budget.take($0) }
-        items = Self.texts(of: found, in: &budget)
+        links = Self.texts(ofLinks: yield.links).filter { budget.take($0) }
+        items = Self.texts(of: yield.items, in: &budget)
         cut = budget.isShort || page.bodyIsCut
     }
 
@@ -132,7 +132,7 @@ struct PreviewPageView {
 
     private func writeYield(_ entry: inout JSONWriter) {
         var found = 0
-        if case .fetched(let items, _) = page.settlement.result { found = items.count }
+        if case .fetched(let yield) = page.settlement.result { found = yield.items.count }
         entry.key("items_found")
         entry.int(found)
         for (name, elements) in [("items", items), ("links", links), ("selectors", selectors)] {

@@ -43,6 +43,9 @@ actor JobPreview {
     init(_ spec: JobSpec, _ context: EngineContext, limits: Limits = Limits()) {
         self.context = context
         self.limits = limits
+        // Answers are to be seen, whether they are new or not.
+        var spec = spec
+        spec.fetch.conditional = false
         pages = JobPages(spec, context, logger: context.logger)
         seat = context.fetches.makeSeat(
             permits: min(limits.maxConcurrency, spec.fetch.concurrency), spec.politeness)
@@ -83,8 +86,8 @@ actor JobPreview {
 
     /// The first link of each kind that is not seen yet.
     private func followed(_ page: PreviewPage) -> [QueuedPage] {
-        guard case .fetched(_, let links) = page.settlement.result else { return [] }
-        return links.compactMap { link in
+        guard case .fetched(let yield) = page.settlement.result else { return [] }
+        return yield.links.compactMap { link in
             guard !seen.contains(link.kind), link.url.text.utf8.count <= limits.maxURLBytes else { return nil }
             return queue(link, depth: page.settlement.page.depth + 1)
         }
@@ -100,7 +103,8 @@ actor JobPreview {
         lastID += 1
         // The last attempt: a preview does not try again, it tells.
         return QueuedPage(
-            id: lastID, kind: page.kind, url: page.url, depth: depth, attempt: pages.spec.fetch.retries)
+            id: lastID, kind: page.kind, url: page.url, depth: depth, attempt: pages.spec.fetch.retries,
+            request: page.request)
     }
 
     // MARK: One round
@@ -179,6 +183,10 @@ actor JobPreview {
             look.settlement = pages.settlement(of: page, response, nil)
             return look
         }
+        if request.cutsBody {
+            look.settlement = pages.settlement(of: page, response, .success(.fetched(PageYield())))
+            return look
+        }
         let (read, selectors) = await context.workers.run(for: seat.number) {
             let read = Result { try tool.work.read(response) }
             return (read, Self.count(tool.probe, response, read))
@@ -191,13 +199,18 @@ actor JobPreview {
     private static func count(
         _ probe: PreviewProbe, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>
     ) -> [PreviewSelector] {
-        guard case .success(.fetched(let items, _)) = read else { return [] }
+        guard case .success(.fetched(let yield)) = read else { return [] }
         let document = PageDocument(body: response.body, contentType: response.contentType)
-        return (try? probe.count(document, keeping: items)) ?? []
+        return (try? probe.count(document, keeping: yield.items)) ?? []
     }
 
+    /// Of a file a little is enough.
     private func request(for page: QueuedPage) -> FetchRequest {
         var request = pages.request(for: page)
+        if let kind = pages.spec.page(named: page.kind), kind.save, kind.fields.isEmpty, kind.follow.isEmpty {
+            request.maxBodyBytes = min(request.maxBodyBytes, limits.maxSavedBytes)
+            request.cutsBody = true
+        }
         request.timeout = min(request.timeout, max(.milliseconds(1), deadline - .now))
         return request
     }

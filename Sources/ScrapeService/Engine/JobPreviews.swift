@@ -1,3 +1,4 @@
+import HTTPCore
 import Synchronization
 
 /// Why a preview was not begun.
@@ -17,8 +18,12 @@ final class JobPreviews: Sendable {
         var maxAtOnce = 8
         /// Half of them: nobody keeps the others from theirs.
         var maxPerOwner = 4
+        /// For the store to be heard of: a service that has just begun is ready a moment before that.
+        var patience = Duration.seconds(2)
         var preview = JobPreview.Limits()
     }
+
+    private static let pause = Duration.milliseconds(50)
 
     private let context: EngineContext
     private let limits: Limits
@@ -32,10 +37,18 @@ final class JobPreviews: Sendable {
 
     /// Throws ``PreviewRefusal``, or `CancellationError` where the task is cancelled: its fetches are cut off then.
     @Sendable func preview(_ spec: JobSpec, _ owner: String) async throws -> PreviewReport {
-        guard context.membership.isTrusted else { throw PreviewRefusal.storeIsAway }
         try begin(owner)
         defer { end(owner) }
+        try await waitForStore()
         return try await JobPreview(spec, context, limits: limits.preview).run()
+    }
+
+    private func waitForStore() async throws {
+        let deadline = ContinuousClock.now + limits.patience
+        while !context.membership.isTrusted {
+            guard .now < deadline else { throw PreviewRefusal.storeIsAway }
+            try await context.loop.sleep(for: Self.pause)
+        }
     }
 
     private func begin(_ owner: String) throws(PreviewRefusal) {

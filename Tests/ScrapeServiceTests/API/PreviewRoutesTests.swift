@@ -77,7 +77,7 @@ import Testing
         let url = WebURL(canonical: "http://a/" + String(repeating: "x", count: 100_000))
         let queued = QueuedPage(id: Int64(number), kind: "kind/\(number)", url: url, depth: 0, attempt: 0)
         var page = PreviewPage(
-            settlement: PageSettlement(page: queued, result: .fetched(items: items, links: links)))
+            settlement: PageSettlement(page: queued, result: .fetched(PageYield(items: items, links: links))))
         page.finalURL = url.text
         page.contentType = String(repeating: "\u{1}", count: 100_000)
         page.selectors = selectors
