@@ -63,7 +63,9 @@ import Testing
     /// The engine's first heartbeat may not be back yet.
     private func settled(_ service: TestService, _ transport: Transport, _ job: String) async throws -> Answer {
         while true {
-            let answer = try await service.send("POST", "/v1/jobs/preview", body: job, over: transport)
+            let answer = try await service.send(
+                "POST", "/v1/jobs/preview", headers: ["Content-Type": "application/json"], body: job,
+                over: transport)
             if answer.status != 503 { return answer }
             try await Task.sleep(for: .milliseconds(20))
         }
