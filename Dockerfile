@@ -9,7 +9,7 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 FROM ${BUILD_IMAGE} AS build
 RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-        libcurl4-openssl-dev libpq-dev libxml2-dev libpcre2-dev libmimalloc-dev pkg-config \
+        libcurl4-openssl-dev libpq-dev libxml2-dev libpcre2-dev libmimalloc-dev zlib1g-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
@@ -23,7 +23,7 @@ RUN apt-get -q update \
     && if [ "$EMBEDDED_POSTGRES" = 1 ]; then mkdir -p /etc/postgresql-common \
         && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; fi \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-        ca-certificates libcurl4 libpq5 libxml2 libpcre2-8-0 libmimalloc2.0 $([ "$EMBEDDED_POSTGRES" != 1 ] || echo postgresql) \
+        ca-certificates libcurl4 libpq5 libxml2 libpcre2-8-0 libmimalloc2.0 zlib1g $([ "$EMBEDDED_POSTGRES" != 1 ] || echo postgresql) \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin scrape \
     && install -d -o scrape -g scrape -m 0700 /data

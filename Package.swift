@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "HTTPCore",
             dependencies: [
@@ -52,7 +53,7 @@ let package = Package(
         .target(
             name: "ScrapeService",
             dependencies: [
-                "HTTPCore", "PrometheusMetrics", "CCurl", "CLibXML", "CPCRE2", "CPostgres",
+                "HTTPCore", "PrometheusMetrics", "CCurl", "CLibXML", "CPCRE2", "CPostgres", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -62,7 +63,9 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            exclude: ["Fetching/Egress/README.md", "Words/StopWords/README.md"],
+            exclude: [
+                "Fetching/Egress/README.md", "Fetching/URLs/README.md", "Words/StopWords/README.md",
+            ],
             resources: [.embedInCode("Words/StopWords"), .embedInCode("API/Contract/openapi.yaml")],
             swiftSettings: strict),
         .executableTarget(

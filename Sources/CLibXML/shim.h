@@ -17,4 +17,8 @@
 // Global variables of libxml2, which Swift 6 does not let code touch. Set once, before the first parse.
 static inline void clibxml_set_max_depth(unsigned int depth) { xmlParserMaxDepth = depth; }
 static inline void clibxml_free(void *memory) { xmlFree(memory); }
+
+// glibc's searches in linear time; its headers show them to _GNU_SOURCE only.
+extern void *memmem(const void *, size_t, const void *, size_t);
+extern char *strcasestr(const char *, const char *);
 #endif

@@ -6,6 +6,7 @@ import Logging
 /// What the handlers share.
 struct APIContext: Sendable {
     var catalog: any JobCatalog
+    var files: any FileCatalog
     var urls: any URLParsing
     var compiler: any PageCompiler
     var signals: JobSignals

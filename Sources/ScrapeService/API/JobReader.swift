@@ -37,11 +37,14 @@ struct JobReader {
         guard var job = ObjectReader(value, at: "", findings) else { return nil }
         let name = job.string("name", maxLength: Self.maxNameLength)
         let pages = job.required("pages").map { readPages($0, at: "/pages", findings) } ?? []
+        let sitemaps = SitemapKinds(besides: pages)
         let start =
             job.required("start").map {
-                StartReader(urls: urls, kinds: pages.map(\.name), findings: findings).read($0)
+                StartReader(
+                    urls: urls, kinds: pages.map(\.name), sitemaps: sitemaps, findings: findings
+                ).read($0)
             } ?? []
-        var spec = JobSpec(name: name, start: start, pages: pages)
+        var spec = JobSpec(name: name, start: start, pages: pages + sitemaps.kinds)
         if let fetch = job.value("fetch") { spec.fetch = readFetch(fetch, findings) }
         if let politeness = job.value("politeness") { spec.politeness = readPoliteness(politeness, findings) }
         if let limits = job.value("limits") { spec.limits = readLimits(limits, findings) }
@@ -78,19 +81,14 @@ struct JobReader {
             kind.follow = readFollow(follow, at: object.place("follow"), findings)
         }
         if let each = object.value("each") {
-            let read = readSelector(each, at: object.place("each"), findings)
-            if read?.hasOptions == true {
-                findings.add(object.place("each"), "takes no all or keep_whitespace")
-            }
-            kind.each = read?.selector
+            kind.each = selectors(findings).readSelector(each, at: object.place("each"))
         }
         if let fields = object.value("fields") {
             kind.fields = readFields(fields, at: object.place("fields"), findings)
         }
-        object.unsupported("save", "saving files is", unless: .bool(false))
-        let does =
-            object.value("follow") != nil || object.value("fields") != nil || object.value("save") != nil
-        if !does { findings.add(pointer, "must have follow or fields: it yields nothing") }
+        kind.save = object.bool("save") ?? false
+        let does = object.value("follow") != nil || object.value("fields") != nil || kind.save
+        if !does { findings.add(pointer, "must have follow, fields or save: it yields nothing") }
         if kind.each != nil, object.value("fields") == nil {
             findings.add(object.place("each"), "needs fields: what to take of each match")
         }
@@ -106,19 +104,16 @@ struct JobReader {
         return rules.enumerated().compactMap { index, rule in
             guard var object = ObjectReader(rule, at: "\(pointer)/\(index)", findings) else { return nil }
             let links = object.required("links").flatMap {
-                readSelector($0, at: object.place("links"), findings)
-            }
-            if links?.hasOptions == true {
-                findings.add(object.place("links"), "takes no all or keep_whitespace")
+                selectors(findings).readSelector($0, at: object.place("links"))
             }
             if object.required("as") == nil { return nil }
             let kind = object.string("as", maxLength: Self.maxNameLength)
             let sameHost = object.bool("same_host") ?? false
-            object.unsupported("allow", "URL patterns are")
-            object.unsupported("deny", "URL patterns are")
+            let allow = object.pattern("allow")
+            let deny = object.pattern("deny")
             object.finish()
             guard let links, let kind else { return nil }
-            return FollowRule(links: links.selector, kind: kind, sameHost: sameHost)
+            return FollowRule(links: links, kind: kind, sameHost: sameHost, allow: allow, deny: deny)
         }
     }
 
@@ -132,10 +127,12 @@ struct JobReader {
         return entries.prefix(Self.maxFields).compactMap { entry in
             let place = object.place(entry.name)
             guard checkName(entry.name, at: place, findings) else { return nil }
-            guard let read = readSelector(entry.value, at: place, findings) else { return nil }
-            return Field(
-                name: entry.name, selector: read.selector, all: read.all, keepWhitespace: read.keepWhitespace)
+            return selectors(findings).readField(entry.name, entry.value, at: place)
         }
+    }
+
+    private func selectors(_ findings: Findings) -> SelectorReader {
+        SelectorReader(compiler: compiler, findings: findings)
     }
 
     private func checkName(_ name: String, at pointer: String, _ findings: Findings) -> Bool {
@@ -144,73 +141,6 @@ struct JobReader {
             return false
         }
         return ObjectReader.text(.string(name), at: pointer, maxLength: Self.maxNameLength, findings) != nil
-    }
-
-    // MARK: Selectors
-
-    private struct ReadSelector {
-        var selector: Selector
-        var all = false
-        var keepWhitespace = false
-        var hasOptions: Bool { all || keepWhitespace }
-    }
-
-    private func readSelector(_ value: JSONValue, at pointer: String, _ findings: Findings) -> ReadSelector? {
-        if case .string(let source) = value {
-            if source.hasPrefix("$") {
-                findings.add(pointer, "JSONPath selectors are not supported by this version of the service")
-                return nil
-            }
-            let isXPath = source == "." || ["/", "./", "("].contains { source.hasPrefix($0) }
-            let selector = Selector(language: isXPath ? .xpath : .css, source: source)
-            return check(selector, at: pointer, findings) ? ReadSelector(selector: selector) : nil
-        }
-        guard case .object = value, var object = ObjectReader(value, at: pointer, findings) else {
-            findings.add(pointer, "must be a selector: a string or an object, not \(value.kind)")
-            return nil
-        }
-        let css = object.value("css")
-        let xpath = object.value("xpath")
-        object.unsupported("json", "JSONPath selectors are")
-        object.unsupported("match", "regular expressions are")
-        object.unsupported("type", "types other than text are", unless: .string("text"))
-        object.unsupported("required", "required fields are", unless: .bool(false))
-        let all = object.bool("all") ?? false
-        let keepWhitespace = object.bool("keep_whitespace") ?? false
-        object.finish()
-        guard (css == nil) != (xpath == nil) else {
-            if object.value("json") == nil {
-                findings.add(pointer, "must have exactly one of css, xpath and json")
-            }
-            return nil
-        }
-        let name = css == nil ? "xpath" : "css"
-        guard let source = (css ?? xpath)?.string else {
-            findings.add(object.place(name), "must be a string")
-            return nil
-        }
-        let selector = Selector(language: css == nil ? .xpath : .css, source: source)
-        guard check(selector, at: object.place(name), findings) else { return nil }
-        return ReadSelector(selector: selector, all: all, keepWhitespace: keepWhitespace)
-    }
-
-    private func check(_ selector: Selector, at pointer: String, _ findings: Findings) -> Bool {
-        if selector.source.utf8.count > Self.maxSelectorLength {
-            findings.add(pointer, "must have at most \(Self.maxSelectorLength) bytes")
-            return false
-        }
-        do {
-            try compiler.check(selector)
-            return true
-        } catch {
-            let error = error as? SelectorError
-            let place = error?.offset.map { ", at character \($0 + 1)" } ?? ""
-            findings.add(
-                pointer,
-                "does not parse as \(selector.language == .css ? "CSS" : "XPath"): \(error?.message ?? "\(error!)")\(place)"
-            )
-            return false
-        }
     }
 
     private func checkKinds(_ spec: JobSpec, _ findings: Findings) {

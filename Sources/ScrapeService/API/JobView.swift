@@ -3,8 +3,11 @@ import HTTPCore
 
 /// The status body of the contract.
 struct JobView {
+    /// Contract: a status has at most 4 KiB. Warnings and fields take what the rest leaves.
+    static let maxBytes = 4 << 10
+
     /// Codes a status lists: keeps it under 4 KiB however odd the servers were.
-    static let maxFailureCodes = 30
+    static let maxFailureCodes = 20
 
     /// Characters of an origin in a status: keeps it under 4 KiB where hosts have the longest names that resolve.
     static let maxOriginLength = 80
@@ -23,6 +26,7 @@ struct JobView {
     var entityTag: EntityTag { EntityTag("\(job.version)-\(job.state.rawValue)") }
 
     func write(to writer: inout JSONWriter) {
+        let start = writer.bytes.count
         writer.object { body in
             body.key("id")
             body.string(job.id.description)
@@ -48,8 +52,12 @@ struct JobView {
             writeRates(&body)
             writeHosts(&body)
             writeFailures(&body)
-            writeWarnings(&body)
-            writeLinks(&body)
+            let links = links
+            let room =
+                Self.maxBytes - (body.bytes.count - start) - links.utf8.count - #","links":}"#.utf8.count
+            FieldsView(job: job).write(to: &body, room: room)
+            body.key("links")
+            body.raw(links)
         }
     }
 
@@ -65,7 +73,8 @@ struct JobView {
             ("discovered", counters.discovered), ("queued", counters.remaining - inFlight),
             ("in_flight", inFlight),
             ("fetched", counters.fetched), ("failed", counters.failed), ("skipped", counters.skipped),
-            ("retries", counters.retries), ("items", counters.items), ("bytes", counters.bytes),
+            ("retries", counters.retries), ("items", counters.items), ("files", job.files),
+            ("bytes", counters.bytes),
         ]
         body.key("progress")
         body.object { progress in
@@ -140,42 +149,18 @@ struct JobView {
         }
     }
 
-    private func writeWarnings(_ body: inout JSONWriter) {
-        body.key("warnings")
-        body.array { list in
-            for warning in job.warnings {
-                list.object { entry in
-                    entry.key("code")
-                    entry.string(warning.code)
-                    entry.key("count")
-                    entry.int(warning.count)
-                    entry.key("detail")
-                    entry.string(Self.sentence(for: warning))
-                }
-            }
-        }
-    }
-
-    private static func sentence(for warning: JobSnapshot.WarningCount) -> String {
-        let pages = warning.count == 1 ? "1 page was" : "\(warning.count) pages were"
-        return switch warning.code {
-        case SkipReason.robots.rawValue:
-            "\(pages) not fetched: robots.txt forbids it or could not be had (politeness.robots)"
-        default: "\(pages) concerned"
-        }
-    }
-
-    private func writeLinks(_ body: inout JSONWriter) {
+    private var links: String {
         let path = Self.path(job.id)
-        body.key("links")
-        body.object { links in
+        var writer = JSONWriter()
+        writer.object { links in
             for (name, suffix) in [
-                ("self", ""), ("results", "/results"), ("pages", "/pages"), ("word_counts", "/word-counts"),
-                ("deliveries", "/deliveries"),
+                ("self", ""), ("results", "/results"), ("pages", "/pages"), ("files", "/files"),
+                ("word_counts", "/word-counts"), ("deliveries", "/deliveries"),
             ] {
                 links.key(name)
                 links.string(path + suffix)
             }
         }
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 }

@@ -7,6 +7,8 @@ extension JobReader {
     ]
     private static let maxDurationSeconds = 30.0 * 24 * 3600
     private static let pageBytes = 1...(256 << 20)
+    /// 64 GiB: all of it must arrive within the longest time-out of a file, a day.
+    private static let fileBytes = 1...(64 << 30)
 
     func readFetch(_ value: JSONValue, _ findings: Findings) -> FetchPolicy {
         var policy = FetchPolicy()
@@ -14,12 +16,18 @@ extension JobReader {
         policy.concurrency = fetch.int("concurrency", in: FetchPolicy.concurrencyRange) ?? policy.concurrency
         let maxSeconds = FetchPolicy.maxTimeoutSeconds
         policy.timeoutSeconds = fetch.seconds("timeout_seconds", max: maxSeconds) ?? policy.timeoutSeconds
+        // A job that says how long a page may take means its files, too.
+        policy.fileTimeoutSeconds =
+            fetch.seconds("file_timeout_seconds", max: FetchPolicy.maxFileTimeoutSeconds)
+            ?? (fetch.value("timeout_seconds") == nil ? nil : policy.timeoutSeconds)
         policy.connectTimeoutSeconds =
             fetch.seconds("connect_timeout_seconds", max: maxSeconds) ?? policy.connectTimeoutSeconds
         policy.retries = fetch.int("retries", in: 0...FetchPolicy.maxRetries) ?? policy.retries
         policy.redirects = fetch.int("redirects", in: 0...FetchPolicy.maxRedirects) ?? policy.redirects
         policy.userAgent = fetch.string("user_agent", maxLength: Self.maxHeaderLength)
         if let headers = fetch.value("headers") { policy.headers = readHeaders(headers, findings) }
+        policy.conditional = fetch.bool("conditional") ?? policy.conditional
+        if policy.conditional { refuseConditions(policy.headers, findings) }
         fetch.finish()
         return policy
     }
@@ -80,7 +88,7 @@ extension JobReader {
         limits.maxDurationSeconds = object.seconds("max_duration_seconds", max: Self.maxDurationSeconds)
         limits.maxDepth = object.int("max_depth", in: 0...1_000_000)
         limits.maxPageBytes = object.int("max_page_bytes", in: Self.pageBytes) ?? limits.maxPageBytes
-        object.unsupported("max_file_bytes", "saving files is")
+        limits.maxFileBytes = object.int("max_file_bytes", in: Self.fileBytes) ?? limits.maxFileBytes
         object.finish()
         return limits
     }

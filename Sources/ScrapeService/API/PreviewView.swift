@@ -46,6 +46,7 @@ struct PreviewPageView {
     private let items: [String]
     private let links: [String]
     private let selectors: [String]
+    private let warnings: [String]
     private let cut: Bool
 
     init(page: PreviewPage, maxBytes: Int) {
@@ -57,9 +58,10 @@ struct PreviewPageView {
         selectors = page.selectors.map { Self.text($0, kind) }.filter { budget.take($0) }
         budget.left += left - left / 2
         guard case .fetched(let yield) = page.settlement.result else {
-            (items, links, cut) = ([], [], budget.isShort || page.bodyIsCut)
+            (items, links, warnings, cut) = ([], [], [], budget.isShort || page.bodyIsCut)
             return
         }
+        warnings = Self.texts(of: yield.fields, page.selectors, kind).filter { budget.take($0) }
         links = Self.texts(ofLinks: yield.links).filter { budget.take($0) }
         items = Self.texts(of: yield.items, in: &budget)
         cut = budget.isShort || page.bodyIsCut
@@ -135,7 +137,8 @@ struct PreviewPageView {
         if case .fetched(let yield) = page.settlement.result { found = yield.items.count }
         entry.key("items_found")
         entry.int(found)
-        for (name, elements) in [("items", items), ("links", links), ("selectors", selectors)] {
+        let lists = [("items", items), ("links", links), ("selectors", selectors), ("warnings", warnings)]
+        for (name, elements) in lists {
             entry.key(name)
             entry.array { list in for element in elements { list.raw(element) } }
         }
@@ -167,17 +170,38 @@ struct PreviewPageView {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    /// Where the selector stands in the job, as a JSON pointer.
-    private static func text(_ selector: PreviewSelector, _ kind: String) -> String {
+    /// Where a selector stands in the job, as a JSON pointer.
+    private static func pointer(_ place: PreviewSelector.Place, _ kind: String) -> String {
         let place =
-            switch selector.place {
+            switch place {
             case .each: "each"
             case .field(let name): "fields/" + JSONPointer.escape(name)
             case .follow(let index): "follow/\(index)/links"
             }
-        return object { entry in
+        return "/pages/\(JSONPointer.escape(kind))/\(place)"
+    }
+
+    /// What a run of the job would count for this page.
+    private static func texts(of report: FieldReport?, _ selectors: [PreviewSelector], _ kind: String) -> [String] {
+        let fields = selectors.filter { if case .field = $0.place { true } else { false } }
+        let warnings = (report?.warnings ?? [:]).keys.sorted {
+            ($0.field ?? -1, $0.code.rawValue) < ($1.field ?? -1, $1.code.rawValue)
+        }
+        return warnings.map { warning in
+            let place = warning.field.flatMap { fields.indices.contains($0) ? fields[$0].place : nil }
+            return object { entry in
+                entry.key("code")
+                entry.string(warning.code.rawValue)
+                entry.key("pointer")
+                entry.string(place.map { pointer($0, kind) } ?? "/pages/\(JSONPointer.escape(kind))")
+            }
+        }
+    }
+
+    private static func text(_ selector: PreviewSelector, _ kind: String) -> String {
+        object { entry in
             entry.key("pointer")
-            entry.string("/pages/\(JSONPointer.escape(kind))/\(place)")
+            entry.string(pointer(selector.place, kind))
             entry.key("matched")
             entry.int(selector.matched)
             entry.key("values")

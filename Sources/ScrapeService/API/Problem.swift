@@ -128,8 +128,8 @@ extension Problem {
     init(_ error: HTTPError) {
         let codes: [Int: String] = [
             400: "bad_request", 404: "not_found", 405: "method_not_allowed", 408: "request_timeout",
-            411: "length_required", 413: "content_too_large", 414: "uri_too_long",
-            415: "unsupported_media_type",
+            411: "length_required", 412: "precondition_failed", 413: "content_too_large", 414: "uri_too_long",
+            415: "unsupported_media_type", 416: "range_not_satisfiable",
             417: "expectation_failed", 431: "header_fields_too_large", 500: "internal_error",
             501: "not_implemented",
             503: "unavailable", 505: "http_version_not_supported",

@@ -1,4 +1,5 @@
-/// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as}`.
+/// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as}` and
+/// `{sitemap, variables, as, allow, deny}`.
 struct StartReader {
     static let maxURLLength = 8_000
     /// Places of variables in one URL: more are a mistake, and each costs for every URL that is made.
@@ -9,6 +10,7 @@ struct StartReader {
     let urls: any URLParsing
     /// The page kinds the job defines.
     let kinds: [String]
+    let sitemaps: SitemapKinds
     let findings: Findings
 
     func read(_ value: JSONValue) -> [StartEntry] {
@@ -36,13 +38,19 @@ struct StartReader {
             findings.add(pointer, "must be a URL or an object, not \(value.kind)")
             return nil
         }
-        let url = object.required("url")
+        let isSitemap = object.value("sitemap") != nil
+        if isSitemap, object.value("url") != nil {
+            findings.add(pointer, "must have only one of url and sitemap")
+        }
+        let name = isSitemap ? "sitemap" : "url"
+        let url = object.required(name)
         let variables =
             object.value("variables").map { readVariables($0, at: object.place("variables")) } ?? [:]
-        let kind = readKind(&object)
+        var kind = readKind(&object)
+        if isSitemap { kind = readSitemap(&object, of: kind) }
         object.finish()
         guard let url else { return nil }
-        return entry(url, at: object.place("url"), variables: variables, kind: kind)
+        return entry(url, at: object.place(name), variables: variables, kind: kind)
     }
 
     private func readKind(_ object: inout ObjectReader) -> String? {

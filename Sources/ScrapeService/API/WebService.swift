@@ -7,6 +7,7 @@ enum WebService {
         JobRoutes(context: context).add(to: &router)
         PreviewRoutes(context: context).add(to: &router)
         ResultRoutes(context: context).add(to: &router)
+        FileRoutes(context: context).add(to: &router)
         WordRoutes(context: context).add(to: &router)
         DeliveryRoutes(context: context).add(to: &router)
         HealthRoutes(context: context).add(to: &router)

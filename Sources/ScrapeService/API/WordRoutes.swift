@@ -34,14 +34,14 @@ struct WordRoutes: Sendable {
         }
         let question = try read(request, spec)
         let counting = Counting(WordCounter(tokenizer: question.tokenizer, stopWords: question.stopWords))
+        let fields = CountedFields(spec, only: question.field)
         var position = Position()
         var chunk = ChunkSize()
         while true {
             let slice = try await context.catalog.items(of: job.id, after: position, limit: chunk.items)
             let items = slice.elements
             chunk.learn(from: items)
-            let field = question.field
-            await context.workers.run { counting.add(items, field: field) }
+            await context.workers.run { counting.add(items, of: fields) }
             position = slice.position
             if !slice.hasMore { break }
         }
@@ -127,18 +127,36 @@ struct WordRoutes: Sendable {
     }
 }
 
+/// The fields whose words are counted: the one that was asked for, or each text field of each page kind.
+private struct CountedFields: Sendable {
+    private let only: String?
+    private let names: [String: Set<String>]
+
+    init(_ spec: JobSpec, only: String?) {
+        self.only = only
+        names = Dictionary(
+            spec.pages.map { ($0.name, Set($0.fields.filter(\.isText).map(\.name))) },
+            uniquingKeysWith: { $0.union($1) })
+    }
+
+    func contains(_ name: String, of kind: String) -> Bool {
+        if let only { return name == only }
+        return names[kind]?.contains(name) == true
+    }
+}
+
 /// One count in progress, handed from worker to worker.
 private final class Counting: Sendable {
     private let counter: Mutex<WordCounter>
 
     init(_ counter: consuming WordCounter) { self.counter = Mutex(counter) }
 
-    /// Text fields only: strings, and arrays of them.
-    func add(_ items: [Item], field: String?) {
+    /// Strings, and arrays of them.
+    func add(_ items: [Item], of fields: CountedFields) {
         counter.withLock { counter in
             for item in items {
                 guard case .object(let members) = ItemView.parse(item.data) else { continue }
-                for member in members where field == nil || member.name == field {
+                for member in members where fields.contains(member.name, of: item.kind) {
                     Self.count(member.value, &counter)
                 }
             }

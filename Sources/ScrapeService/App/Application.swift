@@ -129,8 +129,8 @@ private struct Parts {
         let urls = CurlURLs()
         let compiler = HTMLPageCompiler()
         let context = EngineContext(
-            loop: workLoop, store: workStore, fetcher: fetcher, compiler: compiler, urls: urls,
-            fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
+            loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,
+            urls: urls, fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
             robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
             workers: workers, signals: signals, membership: Membership(),
             userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger)
@@ -139,7 +139,7 @@ private struct Parts {
         webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)
         let responder = WebService.responder(
             APIContext(
-                catalog: readStore, urls: urls, compiler: compiler, signals: signals,
+                catalog: readStore, files: readStore, urls: urls, compiler: compiler, signals: signals,
                 preview: previews.preview, workers: workers, loop: answerLoop,
                 authenticator: Authenticator(keys: configuration.keys),
                 maxBodyBytes: configuration.limits.maxBodyBytes,

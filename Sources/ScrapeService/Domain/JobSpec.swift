@@ -38,6 +38,9 @@ struct PageKind: Hashable, Sendable, Codable {
     var fields: [Field] = []
     /// Keeps the body as a file.
     var save = false
+    /// Not written by the client but made of a start's `sitemap`: the body is a sitemap, whose pages ``follow``'s
+    /// first rule is for, and whose further sitemaps the second.
+    var isSitemap = false
 }
 
 extension PageKind {
@@ -48,6 +51,7 @@ extension PageKind {
         each = try stored.decodeIfPresent(Selector.self, forKey: .each)
         fields = try stored.decode([Field].self, forKey: .fields)
         save = try stored.decodeIfPresent(Bool.self, forKey: .save) ?? save
+        isSitemap = try stored.decodeIfPresent(Bool.self, forKey: .isSitemap) ?? isSitemap
     }
 }
 
@@ -90,6 +94,11 @@ extension Field {
     }
 }
 
+extension Field {
+    /// Text for people to read: what words are counted of.
+    var isText: Bool { type == .text || (type == .json && selector.language == .json) }
+}
+
 /// What a field's text is read as.
 enum FieldType: String, Sendable, Codable, CaseIterable {
     case text, number, integer, boolean, url, json
@@ -97,7 +106,7 @@ enum FieldType: String, Sendable, Codable, CaseIterable {
 
 /// A selector as the client wrote it; `Extraction` compiles it.
 struct Selector: Hashable, Sendable, Codable {
-    enum Language: String, Sendable, Codable {
+    enum Language: String, Sendable, Codable, CaseIterable {
         case css, xpath, json
     }
 
@@ -111,6 +120,10 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     static let maxRetries = 20
     static let maxRedirects = 50
     static let maxTimeoutSeconds = 3600.0
+    /// An hour: a file of a GiB at 2.4 Mbit/s.
+    static let defaultFileTimeoutSeconds = 3600.0
+    /// A day: a file of the largest size (64 GiB) at 6.4 Mbit/s.
+    static let maxFileTimeoutSeconds = 86_400.0
 
     /// The job's semaphore: fetches in flight at once.
     var concurrency = 64
@@ -122,7 +135,8 @@ struct FetchPolicy: Hashable, Sendable, Codable {
     /// Nil: the service's own.
     var userAgent: String?
     var headers: [HeaderField] = []
-    /// Of the whole of a page that is saved as a file; nil: ``timeoutSeconds``.
+    /// Of an attempt at a page that is saved as a file, whatever requests it takes; nil:
+    /// ``defaultFileTimeoutSeconds``. ``timeoutSeconds`` is how long its server may send nothing.
     var fileTimeoutSeconds: Double?
     /// Asks only for what has changed since an earlier job of the same owner (RFC 9110 §13).
     var conditional = false
@@ -181,6 +195,8 @@ extension Politeness {
 struct JobLimits: Hashable, Sendable, Codable {
     static let defaultMaxPageBytes = 10 * 1024 * 1024
     static let defaultMaxFileBytes = 1 << 30
+    /// Of a sitemap, as it comes and unpacked: the protocol's limit (sitemaps.org), in place of ``maxPageBytes``.
+    static let maxSitemapBytes = 50 << 20
 
     /// Pages attempted (fetched or failed); exact.
     var maxPages: Int?

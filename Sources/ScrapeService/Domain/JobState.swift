@@ -76,11 +76,17 @@ struct JobSnapshot: Sendable {
     /// Its data is kept at least until then; nil: for ever, or not over yet.
     var expiresAt: Date?
     var counters: JobCounters
+    /// Saved; counted as ``counters`` are.
+    var files = 0
     var gauges: JobGauges
     /// Most frequent first.
     var failures: [FailureCount]
     /// What a person should know of a job that goes on all the same; most frequent first.
     var warnings: [WarningCount]
+    /// What the items have, the least covered field first; only so many.
+    var fields: [FieldCoverage] = []
+    /// Page kinds with fields that gave no item so far, and their pages.
+    var barrenKinds: [(kind: String, pages: Int)] = []
     /// Grows with every change of the job: the status's entity tag.
     var version: Int64
 
@@ -92,5 +98,22 @@ struct JobSnapshot: Sendable {
     struct WarningCount: Hashable, Sendable {
         var code: String
         var count: Int
+        /// The page kind and its field, where it is about one.
+        var kind: String?
+        var field: String?
+    }
+
+    /// With those that hold for the job as a whole, once it is over.
+    var allWarnings: [WarningCount] {
+        guard state.isTerminal else { return warnings }
+        let empty = fields.filter { $0.items > 0 && $0.filled == 0 }.map { field in
+            WarningCount(
+                code: FieldWarning.Code.fieldEmpty.rawValue, count: field.items, kind: field.kind,
+                field: field.field)
+        }
+        let barren = barrenKinds.map { kind, pages in
+            WarningCount(code: FieldWarning.Code.noItems.rawValue, count: pages, kind: kind)
+        }
+        return warnings + barren + empty
     }
 }

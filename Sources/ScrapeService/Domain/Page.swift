@@ -30,13 +30,42 @@ struct QueuedPage: Hashable, Sendable {
     var attempt: Int
     /// Nil: a plain GET.
     var request: PageRequest?
+    /// Of a job with `fetch.conditional`: what an earlier job was told of the page.
+    var validators: PageValidators?
+}
+
+/// What an answer says of the state a page is in (RFC 9110 §8.8), as it was written; one of them at least.
+struct PageValidators: Hashable, Sendable {
+    /// Weak or strong, with its quotes.
+    var etag: String?
+    var lastModified: String?
 }
 
 /// What a page that was fetched gave.
 struct PageYield: Sendable {
+    /// It is as an earlier job has found it: no items, and the links it led to then.
+    var isNotModified = false
+    /// And these are in ``links`` now.
+    var isRecalled = false
+    /// To be remembered for later jobs.
+    var validators: PageValidators?
     var items: [ItemData] = []
     /// Already resolved and canonical, each once.
     var links: [DiscoveredPage] = []
+    var file: SavedFile?
+    /// What its items lack; nil: there is nothing to say.
+    var fields: FieldReport?
+}
+
+extension PageYield {
+    /// Keeps the first items, and what is said of them.
+    mutating func cut(to count: Int) {
+        guard items.count > count else { return }
+        items.removeLast(items.count - count)
+        guard var report = fields else { return }
+        report.unfilled = Array(report.unfilled.prefix(count))
+        fields = report
+    }
 }
 
 /// What one attempt at a page came to. A batch of these is one transaction.
@@ -68,7 +97,7 @@ struct ItemData: Hashable, Sendable {
 enum FailureCode: Hashable, Sendable {
     case http(Int)
     case dnsFailed, connectFailed, tlsFailed, timeout, connectionLost, tooLarge, tooManyRedirects
-    case urlBlocked, notText, notJSON, internalError
+    case urlBlocked, notText, notJSON, notSitemap, internalError
 
     var text: String {
         switch self {
@@ -83,6 +112,7 @@ enum FailureCode: Hashable, Sendable {
         case .urlBlocked: "url_blocked"
         case .notText: "not_text"
         case .notJSON: "not_json"
+        case .notSitemap: "not_sitemap"
         case .internalError: "internal_error"
         }
     }
@@ -92,7 +122,9 @@ enum FailureCode: Hashable, Sendable {
         switch self {
         case .http(let status): status == 408 || status == 429 || (500...599).contains(status)
         case .dnsFailed, .connectFailed, .tlsFailed, .timeout, .connectionLost: true
-        case .tooLarge, .tooManyRedirects, .urlBlocked, .notText, .notJSON, .internalError: false
+        case .tooLarge, .tooManyRedirects, .urlBlocked, .notText, .notJSON, .notSitemap,
+            .internalError:
+            false
         }
     }
 }

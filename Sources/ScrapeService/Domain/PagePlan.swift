@@ -24,6 +24,10 @@ struct Extraction: Sendable {
     var links: [[String]] = []
     /// The first `<base href>`, as written.
     var base: String?
+    /// The encoding and what said so (`bom`, `http`, `meta`, `xml`, `detected`, `default`), as in `windows-1251 (http)`.
+    var encoding: String?
+    /// What was given up or could not be read, and how often.
+    var warnings: [FieldWarning: Int] = [:]
 }
 
 /// The value of an item's field.
@@ -51,5 +55,12 @@ struct SelectorError: Error, Hashable, Sendable {
 enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
+    /// What it is instead.
+    case notSitemap(String)
+    /// More than one page may give: which limit it is.
+    case tooLarge(String)
     case failed(String)
+    /// A selector, or all of a page's together, would cost too much on this page; what they found so far is
+    /// incomplete.
+    case exhausted(String)
 }

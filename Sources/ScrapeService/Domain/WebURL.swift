@@ -16,6 +16,18 @@ struct WebURL: Hashable, Sendable, Codable {
         return String(scheme) + text[text.utf8.index(after: at)..<authority.upperBound]
     }
 
+    /// The host without port, an IPv6 address in brackets: what `same_host` compares, as a site may answer on several
+    /// ports and with either scheme.
+    var host: String {
+        guard let authority else { return "" }
+        let name = text[authority].split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        let digits = name.utf8.reversed().prefix { (0x30...0x39).contains($0) }.count
+        let end = name.utf8.index(name.endIndex, offsetBy: -digits)
+        guard end > name.startIndex else { return String(name) }
+        let colon = name.utf8.index(before: end)
+        return name.utf8[colon] == UInt8(ascii: ":") ? String(name[..<colon]) : String(name)
+    }
+
     /// Path and query, as a request line has them.
     var target: String {
         let target = authority.map { text[$0.upperBound...] } ?? ""

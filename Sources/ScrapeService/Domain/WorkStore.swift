@@ -89,13 +89,18 @@ protocol WorkStore: Sendable {
     /// A queued job becomes running. `holding`: the replica's runs. What else it owns (a claim whose answer was
     /// lost) is given back first, and a shard split off from one of these jobs is left to others for a while.
     func claim(for replica: ReplicaID, holding: [ShardReference]) async throws -> JobLease?
-    /// Never attempted pages after `pageID`, those of the origins in `passingOver` left out. No locks, no writes.
+    /// Never attempted pages after `pageID`, those of the origins in `passingOver` left out, and those deeper than
+    /// `depth`, as if they were not there. No locks, no writes.
     func frontier(
-        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String]
+        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String], upTo depth: Int?
     ) async throws -> FrontierSlice
     /// The same of one origin only.
-    func frontier(_ lease: JobLease, of origin: String, after pageID: Int64, limit: Int) async throws
-        -> FrontierSlice
+    func frontier(
+        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo depth: Int?
+    ) async throws -> FrontierSlice
+    /// What pages led to when they were remembered, by page number: those of a batch that have not changed. A page
+    /// is missing where it has been forgotten meanwhile.
+    func rememberedLinks(_ lease: JobLease, of pages: [QueuedPage]) async throws -> [Int64: [DiscoveredPage]]
     /// Pages whose retry is due, and when the next one will be, those of the origins in `passingOver` left out.
     /// Includes pages in flight: the caller knows those.
     func retries(_ lease: JobLease, limit: Int, passingOver origins: [String]) async throws -> RetryWindow

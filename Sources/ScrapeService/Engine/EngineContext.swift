@@ -5,6 +5,7 @@ import Logging
 struct EngineContext: Sendable {
     var loop: EventLoop
     var store: any WorkStore
+    var files: any FileStore
     var fetcher: any PageFetcher
     var compiler: any PageCompiler
     var urls: any URLParsing

@@ -53,6 +53,9 @@ struct FrontierWindow {
     /// A quarter of the window, so that three more are on their way while it commits.
     var fullBatch: Int { max(1, size / 4) }
 
+    /// Nothing is taken, and nothing was left to read when it was read last.
+    var isExhausted: Bool { isEmpty && isRead && deferredCount == 0 }
+
     /// What one origin may take: with others beside it a small part, alone all but the quarter that looks further.
     private var originShare: Int {
         origins.count > 1 ? min(share, size - size / 4) : size - size / 4
@@ -153,6 +156,12 @@ struct FrontierWindow {
         for (origin, state) in origins {
             if let read = state.cursor, read >= first { origins[origin]?.cursor = first - 1 }
         }
+    }
+
+    /// Reads from the beginning again: pages may be there that could not be seen before.
+    mutating func restart() {
+        isRead = false
+        cursor = 0
     }
 
     mutating func remove(_ page: QueuedPage) {

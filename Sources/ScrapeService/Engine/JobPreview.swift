@@ -21,6 +21,10 @@ actor JobPreview {
     private struct Tool {
         var work: PageWork
         var probe: PreviewProbe
+
+        var kind: PageKind { work.kind }
+        /// Its body is looked at; else it is a file only.
+        var isRead: Bool { !kind.save || !kind.fields.isEmpty || !kind.follow.isEmpty }
     }
 
     private struct TimeIsUp: Error {}
@@ -57,7 +61,7 @@ actor JobPreview {
         defer { context.fetches.dismiss(seat) }
         for kind in pages.spec.pages {
             tools[kind.name] = Tool(
-                work: PageWork(kind: kind, plan: try context.compiler.compile(kind), urls: context.urls),
+                work: try PageWork(kind: kind, plan: try context.compiler.compile(kind), urls: context.urls),
                 probe: try PreviewProbe(kind, context.compiler))
         }
         var round = startPages()
@@ -87,6 +91,9 @@ actor JobPreview {
     /// The first link of each kind that is not seen yet.
     private func followed(_ page: PreviewPage) -> [QueuedPage] {
         guard case .fetched(let yield) = page.settlement.result else { return [] }
+        let kind = page.settlement.page.kind
+        // A sitemap that names sitemaps: what it is for is further down.
+        if tools[kind]?.kind.isSitemap == true, !yield.links.contains(where: { $0.kind != kind }) { seen.remove(kind) }
         return yield.links.compactMap { link in
             guard !seen.contains(link.kind), link.url.text.utf8.count <= limits.maxURLBytes else { return nil }
             return queue(link, depth: page.settlement.page.depth + 1)
@@ -95,7 +102,7 @@ actor JobPreview {
 
     /// Nil where there are enough.
     private func queue(_ page: DiscoveredPage, depth: Int) -> QueuedPage? {
-        guard seen.insert(page.kind).inserted else { return nil }
+        seen.insert(page.kind)
         guard lastID < limits.maxPages else {
             report.leftOut.append(page.kind)
             return nil
@@ -183,16 +190,16 @@ actor JobPreview {
             look.settlement = pages.settlement(of: page, response, nil)
             return look
         }
-        if request.cutsBody {
-            look.settlement = pages.settlement(of: page, response, .success(.fetched(PageYield())))
-            return look
+        var read: Result<PageSettlement.Result, any Error> = .success(.fetched(PageYield()))
+        if tool.isRead, !look.bodyIsCut {
+            (read, look.selectors) = await context.workers.run(for: seat.number) {
+                let read = Result { try tool.work.read(response) }
+                return (read, Self.count(tool.probe, response, read))
+            }
         }
-        let (read, selectors) = await context.workers.run(for: seat.number) {
-            let read = Result { try tool.work.read(response) }
-            return (read, Self.count(tool.probe, response, read))
-        }
+        // It is a file all the same.
+        if tool.kind.save, case .failure(ExtractionError.notText) = read { read = .success(.fetched(PageYield())) }
         look.settlement = pages.settlement(of: page, response, read)
-        look.selectors = selectors
         return look
     }
 
@@ -204,11 +211,11 @@ actor JobPreview {
         return (try? probe.count(document, keeping: yield.items)) ?? []
     }
 
-    /// Of a file a little is enough.
+    /// Of a file a little is enough; what is too long to be read is a file all the same.
     private func request(for page: QueuedPage) -> FetchRequest {
         var request = pages.request(for: page)
-        if let kind = pages.spec.page(named: page.kind), kind.save, kind.fields.isEmpty, kind.follow.isEmpty {
-            request.maxBodyBytes = min(request.maxBodyBytes, limits.maxSavedBytes)
+        if let tool = tools[page.kind], tool.kind.save {
+            if !tool.isRead { request.maxBodyBytes = limits.maxSavedBytes }
             request.cutsBody = true
         }
         request.timeout = min(request.timeout, max(.milliseconds(1), deadline - .now))

@@ -37,6 +37,7 @@ actor JobRun {
     var state: JobRunState
     private var meter = RateMeter()
     var inFlight = 0
+    var uploads = Uploads()
     private var published = JobGauges()
     private var publishedAt = ContinuousClock.now
     private var lookedAtHosts = ContinuousClock.now
@@ -48,7 +49,7 @@ actor JobRun {
     /// Page tasks that have not ended.
     var running = 0
     /// A batch the store has not answered for: sent again as it is, for it may be there already.
-    private var unanswered: [PageSettlement]?
+    var unanswered: [PageSettlement]?
     private var reservedAt = ContinuousClock.now
     private var askedToSplit = ContinuousClock.now
     /// The lease is still ours when the run ends, and the job is not over.
@@ -73,6 +74,7 @@ actor JobRun {
     func run() async {
         logger.info("job run begins", metadata: ["epoch": "\(lease.epoch)"])
         compilePlans()
+        await recallUploads()
         let deadline = scheduleDeadline()
         defer { deadline?.cancel() }
         await withDiscardingTaskGroup { group in
@@ -117,7 +119,7 @@ actor JobRun {
         for kind in lease.spec.pages {
             do {
                 let plan = try context.compiler.compile(kind)
-                work[kind.name] = PageWork(kind: kind, plan: plan, urls: context.urls)
+                work[kind.name] = try PageWork(kind: kind, plan: plan, urls: context.urls)
             } catch {
                 // Accepted by another version of the service, which understood more.
                 state.broke("page kind \(kind.name): \(error)")
@@ -153,10 +155,12 @@ actor JobRun {
             switch state.next(linger: lingers) {
             case .readFrontier(let limit, let origins):
                 let slice = try await context.store.frontier(
-                    lease, after: state.window.cursor, limit: limit, passingOver: origins)
+                    lease, after: state.window.cursor, limit: limit, passingOver: origins,
+                    upTo: state.maxReadDepth)
                 start(state.frontierRead(slice), in: &group)
             case .readOrigin(let origin, let cursor, let limit):
-                let slice = try await context.store.frontier(lease, of: origin, after: cursor, limit: limit)
+                let slice = try await context.store.frontier(
+                    lease, of: origin, after: cursor, limit: limit, upTo: state.maxReadDepth)
                 start(state.originRead(origin, slice), in: &group)
             case .readRetries(let limit, let origins):
                 let window = try await context.store.retries(lease, limit: limit, passingOver: origins)
@@ -257,8 +261,7 @@ actor JobRun {
     /// False: the lease is lost.
     private func settle() async throws -> Bool {
         mustPublish = false
-        let batch = unanswered ?? state.takeBatch()
-        unanswered = batch
+        let batch = try await nextBatch()
         firstUnsettled = state.settlements.isEmpty ? nil : .now
         var gauges = gauges
         // Which hosts wait is worth a look over all of them now and then, not with every batch.

@@ -32,7 +32,10 @@ extension JobRun {
         do {
             let robots = try await pages.robotsVerdict(on: page)
             if let refused = pages.settlement(of: page, under: robots) { return refused }
-            let (response, result) = try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
+            let (response, result) =
+                work.kind.save
+                ? try await fetchAndSave(page, work, crawlDelay: robots.crawlDelay)
+                : try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
             return pages.settlement(of: page, response, result)
         } catch let failure as FetchFailure {
             return pages.settlement(of: page, failure)
@@ -93,7 +96,7 @@ extension JobPages {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count)
+                status: response.status, seconds: response.seconds, bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {
@@ -112,9 +115,10 @@ extension JobPages {
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
-            maxBodyBytes: spec.limits.maxPageBytes,
+            maxBodyBytes: spec.maxBodyBytes(of: page),
             userAgent: userAgent,
-            headers: headers.fields(for: page))
+            headers: headers.fields(for: page) + page.conditions,
+            wantsFields: policy.conditional)
     }
 
     func settlement(of page: QueuedPage, _ failure: FetchFailure) -> PageSettlement {
@@ -130,16 +134,24 @@ extension JobPages {
     ) -> PageSettlement {
         var settlement = PageSettlement(page: page, result: .failed(.internalError))
         settlement.httpStatus = response.status
-        settlement.bytes = response.body.count
+        settlement.bytes = response.body.count + response.streamedBytes
         settlement.seconds = response.seconds
         switch read {
+        case nil where page.isUnchanged(response):
+            settlement.result = .fetched(PageYield(isNotModified: true))
         case nil:
             let asked = RetryPolicy.retryAfter(response.retryAfter)
             settlement.result = failed(page, .http(response.status), asked: asked)
         case .success(let result):
-            settlement.result = result
+            settlement.result = spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notSitemap(let detail)):
+            settlement.result = .failed(.notSitemap)
+            settlement.detail = detail
+        case .failure(ExtractionError.tooLarge(let detail)):
+            settlement.result = .failed(.tooLarge)
+            settlement.detail = detail
         case .failure(let error):
             logger.error("extraction failed", metadata: ["url": "\(page.url.text)", "cause": "\(error)"])
             settlement.detail = "extraction failed"

@@ -5,7 +5,7 @@
 struct JobRunState {
     /// Pages in one settling transaction: enough to share one commit, few enough to keep it short.
     static let maxBatchPages = 256
-    /// Item text in one settling transaction, bytes.
+    /// Text of items and links, and small files, in one settling transaction, bytes.
     static let maxBatchBytes = 8 << 20
     /// Pages that leave before retries that found no room are read again: a read for each would be many.
     static let crowdedLeaves = 8
@@ -46,6 +46,9 @@ struct JobRunState {
     private var retriesAreCrowded = false
     /// Pages that made room since.
     private var leftSinceRetries = 0
+    /// Of a job with `max_depth`: pages up to this depth may be read. It grows when all of them are settled, so a page
+    /// is found first by the fewest links that lead to it, however fast other pages answer. Nil: to be found out.
+    private var level: Int?
 
     init(lease: JobLease) {
         spec = lease.spec
@@ -83,7 +86,7 @@ struct JobRunState {
         if retriesMayBeDue, window.room > 0 {
             return .readRetries(limit: window.retryLimit, passingOver: window.fullOrigins)
         }
-        guard window.wantsPages else { return nil }
+        guard window.wantsPages, !awaitsLevel else { return nil }
         guard quotaLeft > 0 else {
             return quotaIsShort ? nil : .reserve(more: wantedQuota)
         }
@@ -92,6 +95,38 @@ struct JobRunState {
         }
         guard window.wantsFrontier else { return nil }
         return .readFrontier(limit: window.stretch(atMost: quotaLeft), passingOver: window.deferredOrigins)
+    }
+
+    // MARK: Levels
+
+    private var hasLevels: Bool { spec.limits.maxDepth != nil }
+
+    /// How deep pages may be that are read now; nil: however deep.
+    var maxReadDepth: Int? { hasLevels ? level : nil }
+
+    /// Pages of the level before may still find others.
+    private var awaitsLevel: Bool {
+        hasLevels && level == nil && !(window.isEmpty && settlements.isEmpty && waiting == 0)
+    }
+
+    /// The first page read of a level says which one it is; deeper ones are left for later.
+    private mutating func cut(_ slice: FrontierSlice) -> FrontierSlice {
+        guard hasLevels, level == nil, let first = slice.pages.first else { return slice }
+        level = first.depth
+        var slice = slice
+        guard let end = slice.pages.firstIndex(where: { $0.depth > first.depth }) else { return slice }
+        slice.pages.removeSubrange(end...)
+        slice.scannedTo = slice.pages.last?.id
+        slice.isLast = false
+        return slice
+    }
+
+    private mutating func lookAtLevel() {
+        guard level != nil, window.isExhausted, settlements.isEmpty, waiting == 0, !retriesMayBeDue else {
+            return
+        }
+        level = nil
+        window.restart()
     }
 
     /// All of it where nobody else asks.
@@ -105,12 +140,14 @@ struct JobRunState {
 
     /// Returns the pages to fetch.
     mutating func frontierRead(_ slice: FrontierSlice) -> [QueuedPage] {
-        window.frontierRead(slice, atMost: quotaLeft)
+        defer { lookAtLevel() }
+        return window.frontierRead(cut(slice), atMost: quotaLeft)
     }
 
     /// Returns the pages to fetch.
     mutating func originRead(_ origin: String, _ slice: FrontierSlice) -> [QueuedPage] {
-        window.originRead(origin, slice)
+        defer { lookAtLevel() }
+        return window.originRead(origin, slice)
     }
 
     /// Returns the pages to fetch.
@@ -121,6 +158,7 @@ struct JobRunState {
         // What did not fit is due still.
         retriesAreCrowded = left || !window.fullOrigins.isEmpty
         leftSinceRetries = 0
+        lookAtLevel()
         return fresh
     }
 
@@ -168,10 +206,11 @@ struct JobRunState {
             var settlement = next
             if case .fetched(var yield) = settlement.result {
                 if let maxItems = spec.limits.maxItems {
-                    yield.items = Array(yield.items.prefix(max(0, maxItems - items)))
+                    yield.cut(to: max(0, maxItems - items))
                 }
                 items += yield.items.count
-                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count }
+                bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes
+                bytes += yield.links.reduce(0) { $0 + $1.url.text.utf8.count }
                 settlement.result = .fetched(yield)
             }
             batch.append(settlement)
@@ -200,13 +239,15 @@ struct JobRunState {
         if window.isEmpty { quotaIsShort = false }
         // From the answer before on: a batch whose answer was lost has found pages that this one does not tell of.
         if outcome.firstLink != nextLink || outcome.counters.discovered != counters.discovered {
-            window.pagesWereFound(from: min(nextLink, outcome.firstLink))
+            // They are of the next level, which is not read yet.
+            if level == nil { window.pagesWereFound(from: min(nextLink, outcome.firstLink)) }
             nextLink = outcome.firstLink
         }
         counters = outcome.counters
         openShards = outcome.openShards
         if outcome.state == .paused { isPaused = true }
         if let ending = outcome.ending { stopNow(ending) }
+        lookAtLevel()
     }
 
     mutating func deadlinePassed() { stopNow(.maxDuration) }
@@ -232,7 +273,7 @@ struct JobRunState {
     /// stays here of `max_pages`. Exact ends need one writer: such jobs stay whole.
     func split(replicas: Int) -> (after: Int64, quota: Int)? {
         guard openShards < min(replicas, spec.fetch.concurrency), end == nil, !isPaused,
-            spec.limits.maxItems == nil, spec.onFailure == .continue,
+            spec.limits.maxItems == nil, spec.limits.maxDepth == nil, spec.onFailure == .continue,
             counters.remaining - window.count - waiting >= 2 * window.size
         else { return nil }
         return (window.highest, attempted)
@@ -251,4 +292,11 @@ struct JobRunState {
 
     /// This shard's part of the job's semaphore.
     var permits: Int { max(1, spec.fetch.concurrency / max(1, openShards)) }
+}
+
+extension PageYield {
+    /// Of a file that is not in the store yet.
+    fileprivate var carriedBytes: Int {
+        if case .whole(let bytes)? = file?.content { bytes.count } else { 0 }
+    }
 }

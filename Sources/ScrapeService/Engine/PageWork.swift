@@ -5,14 +5,31 @@ struct PageWork: Sendable {
     let kind: PageKind
     let plan: any PagePlan
     let urls: any URLParsing
+    private let filters: [LinkFilter]
+
+    /// Throws ``PatternError``.
+    init(kind: PageKind, plan: any PagePlan, urls: any URLParsing) throws(PatternError) {
+        self.kind = kind
+        self.plan = plan
+        self.urls = urls
+        var filters: [LinkFilter] = []
+        for rule in kind.follow { filters.append(try LinkFilter(rule)) }
+        self.filters = filters
+    }
 
     func read(_ response: FetchResponse) throws -> PageSettlement.Result {
         let document = PageDocument(body: response.body, contentType: response.contentType)
-        let extraction = try plan.extract(document)
-        return .fetched(
-            PageYield(
-                items: extraction.items.map(encode),
-                links: links(of: extraction, finalURL: response.finalURL)))
+        var extraction = try plan.extract(document)
+        let base = base(of: extraction, finalURL: response.finalURL)
+        let links = links(of: &extraction, base: base, finalURL: response.finalURL)
+        let report = PageFields(kind, urls).finish(&extraction, base: base)
+        return .fetched(PageYield(items: extraction.items.map(encode), links: links, fields: report))
+    }
+
+    /// What references of the page are resolved against.
+    private func base(of extraction: Extraction, finalURL: String) -> String {
+        guard let written = extraction.base else { return finalURL }
+        return urls.resolve([written], against: finalURL)[0]?.text ?? finalURL
     }
 
     private func encode(_ values: [FieldValue?]) -> ItemData {
@@ -49,22 +66,32 @@ struct PageWork: Sendable {
         text.utf8.contains(0) ? String(text.unicodeScalars.filter { $0 != "\0" }.map(Character.init)) : text
     }
 
-    /// Each link once, in the order of the page.
-    private func links(of extraction: Extraction, finalURL: String) -> [DiscoveredPage] {
-        var base = finalURL
-        if let written = extraction.base, let resolved = urls.resolve([written], against: finalURL)[0] {
-            base = resolved.text
-        }
-        let own = urls.parse(finalURL)?.origin
+    /// Links of a page on which patterns may run away, each for well under a second; then no more are looked at.
+    private static let maxExhausted = 8
+
+    /// Each link once, in the order of the page. One on which a pattern runs away is not followed.
+    private func links(of extraction: inout Extraction, base: String, finalURL: String) -> [DiscoveredPage] {
+        let own = urls.parse(finalURL)?.host
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []
-        for (rule, references) in zip(kind.follow, extraction.links) {
+        var exhausted = 0
+        for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
+            var looked: Set<WebURL> = []
             for case let url? in urls.resolve(references, against: base) {
-                if rule.sameHost, url.origin != own { continue }
+                if exhausted == Self.maxExhausted { break }
                 let page = DiscoveredPage(kind: rule.kind, url: url)
-                if seen.insert(page).inserted { links.append(page) }
+                guard looked.insert(url).inserted, !seen.contains(page) else { continue }
+                do throws(PatternExhausted) {
+                    guard try filter.follows(url, from: own) else { continue }
+                } catch {
+                    exhausted += 1
+                    continue
+                }
+                seen.insert(page)
+                links.append(page)
             }
         }
+        if exhausted > 0 { extraction.warnings[FieldWarning(code: .patternExhausted), default: 0] += exhausted }
         return links
     }
 }

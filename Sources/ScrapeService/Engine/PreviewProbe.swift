@@ -1,7 +1,8 @@
 /// Counts what each selector of a page kind matches, where the plan of a run keeps only what came of it.
 struct PreviewProbe: Sendable {
     private let kind: PageKind
-    private let plan: any PagePlan
+    /// Nil: its selectors are not the job's.
+    private let plan: (any PagePlan)?
     private let compiler: any PageCompiler
     /// The match itself, in the language of the kind: there is one value for each.
     private let itself: Selector
@@ -18,12 +19,12 @@ struct PreviewProbe: Sendable {
         // Without what a field makes of its text: a selector that matches is told from a type that does not fit.
         probe.fields = [Field(name: "", selector: itself)]
         probe.fields += kind.fields.map { Field(name: $0.name, selector: $0.selector) }
-        plan = try compiler.compile(probe)
+        plan = kind.isSitemap ? nil : try compiler.compile(probe)
     }
 
     /// Runs on a worker. `items`: what a run keeps of the page. Throws ``ExtractionError``.
     func count(_ document: PageDocument, keeping items: [ItemData]) throws -> [PreviewSelector] {
-        let found = try plan.extract(document)
+        guard let found = try plan?.extract(document) else { return [] }
         let kept = items.map { (try? JSONParser.parse(Array($0.json.utf8))) ?? .null }
         var selectors: [PreviewSelector] = []
         if kind.each != nil {

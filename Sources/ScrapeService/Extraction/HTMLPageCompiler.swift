@@ -7,7 +7,7 @@ struct HTMLPageCompiler: PageCompiler {
 
     /// Throws ``SelectorError`` for the first selector that does not parse.
     func compile(_ kind: PageKind) throws -> any PagePlan {
-        try TreePlan(kind)
+        kind.isSitemap ? SitemapPlan() : try TreePlan(kind)
     }
 
     static func query(_ selector: Selector) throws -> PageQuery {
@@ -17,7 +17,7 @@ struct HTMLPageCompiler: PageCompiler {
         case .xpath:
             let source = selector.source
             return source.allSatisfy { $0 == "." || $0.isWhitespace } && source.count { $0 == "." } == 1
-                ? .itself : .xpath(try XPathSyntax.parse(source))
+                ? .itself : .xpath(try XPathParser.parse(source))
         case .json:
             throw SelectorError(message: "JSONPath selects nothing in HTML", offset: nil)
         }

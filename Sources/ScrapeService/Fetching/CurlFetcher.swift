@@ -72,6 +72,10 @@ actor CurlFetcher: PageFetcher {
                 spent.headerBytes += answer.headerBytes
                 spent.isMoreThanATransfer = true
             }
+        } catch var failure as FetchFailure {
+            // The sink's: it knows no time.
+            failure.seconds = spent.seconds
+            throw failure
         } catch let failure as CurlFailure {
             if failure.cause == .cancelled { throw CancellationError() }
             var found = FetchFailure(failure.cause, request, seconds: spent.seconds)
@@ -104,12 +108,49 @@ actor CurlFetcher: PageFetcher {
         let curlRequest = CurlRequest(
             chain, request, timeout: end - now, connectTimeout: connectEnd - now,
             maxHeaderBytes: settings.maxHeaderBytes - spent.headerBytes)
+        if let streaming = request.streaming {
+            return try await stream(curlRequest, route, ticket, chain, to: streaming.sink)
+        }
         return try await withCheckedThrowingContinuation { continuation in
             // Cancelled before it began: the handler found nothing to cancel.
             if Task.isCancelled {
                 continuation.resume(throwing: CancellationError())
             } else {
                 multi.start(curlRequest, route, ticket: ticket) { continuation.resume(with: $0) }
+            }
+        }
+    }
+
+    /// The same with a body that goes to `sink` where the answer is a 2xx. The transfer is over when this returns.
+    private func stream(
+        _ request: CurlRequest, _ route: CurlRoute, _ ticket: UInt64, _ chain: RedirectChain,
+        to sink: any BodySink
+    ) async throws -> CurlAnswer {
+        if Task.isCancelled { throw CancellationError() }
+        let stream = CurlBodyStream()
+        var request = request
+        request.stream = stream
+        multi.start(request, route, ticket: ticket) { stream.end($0) }
+        // What the sink throws ends the transfer; one that is over is none.
+        defer { multi.cancel(ticket) }
+        var streamedBytes = 0
+        while true {
+            switch await stream.next() {
+            case .bytes(let bytes, let mustResume):
+                if streamedBytes == 0 {
+                    guard let head = multi.head(of: ticket) ?? stream.head else { continue }
+                    try await sink.begin(FetchResponse(head, finalURL: chain.url, seconds: head.seconds))
+                }
+                if mustResume { multi.resume(ticket) }
+                streamedBytes += bytes.count
+                try await sink.write(bytes)
+            case .end(let outcome):
+                var answer = try outcome.get()
+                if streamedBytes == 0, 200...299 ~= answer.status {
+                    try await sink.begin(FetchResponse(answer, finalURL: chain.url, seconds: answer.seconds))
+                }
+                answer.streamedBytes = streamedBytes
+                return answer
             }
         }
     }

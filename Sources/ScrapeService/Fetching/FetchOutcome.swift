@@ -7,7 +7,23 @@ extension FetchResponse {
             contentType: answer.contentType,
             retryAfter: answer.retryAfter,
             body: answer.body,
-            seconds: seconds)
+            seconds: seconds,
+            fields: answer.fields.isEmpty ? nil : AnswerFields(answer.fields),
+            streamedBytes: answer.streamedBytes)
+    }
+}
+
+extension AnswerFields {
+    fileprivate static let names = [
+        "ETag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Range", "Date",
+        "Content-Length",
+    ]
+
+    /// `values` of ``names``.
+    fileprivate convenience init(_ values: [String?]) {
+        self.init(
+            etag: values[0], lastModified: values[1], contentDisposition: values[2], contentEncoding: values[3],
+            contentRange: values[4], date: values[5], contentLength: values[6].flatMap { Int64($0) })
     }
 }
 
@@ -26,6 +42,8 @@ extension FetchFailure {
         case .tls: (.tlsFailed, "no secure connection: the handshake or the certificate failed")
         case .connectTimeout:
             (.timeout, "no connection within \(min(request.connectTimeout, request.timeout))")
+        case .stalled:
+            (.timeout, "the server sent nothing for \(request.streaming?.stallTimeout ?? request.timeout)")
         case .timeout: (.timeout, "no complete answer within \(request.timeout)")
         case .lost: (.connectionLost, "the connection was closed or broken before the answer was complete")
         case .bodyTooLarge: (.tooLarge, "the body is larger than \(request.maxBodyBytes) bytes")
@@ -66,7 +84,9 @@ extension CurlRequest {
             maxHeaderBytes: maxHeaderBytes,
             followsRedirect: chain.follows,
             userAgent: request.userAgent,
-            headerLines: lines)
+            headerLines: lines,
+            wantedFields: request.wantsFields || request.streaming != nil ? AnswerFields.names : [],
+            stallSeconds: request.streaming.map { ($0.stallTimeout.wholeMilliseconds + 999) / 1000 } ?? 0)
     }
 }
 

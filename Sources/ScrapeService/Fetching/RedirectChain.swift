@@ -3,6 +3,10 @@
 struct RedirectChain {
     /// What one origin was trusted with, or meant for: it never reaches another.
     private static let ofOneOrigin: Set<String> = ["authorization", "cookie", "host"]
+    /// What was said of one URL's state is not asked of another's (RFC 9110 §13.1).
+    private static let ofOneURL: Set<String> = [
+        "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+    ]
     /// Fields that describe a body: they go where it goes.
     private static let ofTheBody: Set<String> = [
         "content-encoding", "content-language", "content-location", "content-type",
@@ -50,6 +54,7 @@ struct RedirectChain {
             body = nil
             drop(Self.ofTheBody)
         }
+        if redirects == 1 { drop(Self.ofOneURL) }
         if !hasLeftOrigin, next.origin != first.origin {
             hasLeftOrigin = true
             drop(Self.ofOneOrigin)

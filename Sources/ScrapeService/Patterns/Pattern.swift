@@ -96,8 +96,8 @@ final class Pattern: @unchecked Sendable {
             }
             guard found >= 0, let places = pcre2_get_ovector_pointer_8(match) else { return (found, nil) }
             let (lower, upper) = (places[2 * group], places[2 * group + 1])
-            // `\K` in a look-ahead may put the start behind the end; PCRE2_UNSET is the largest number.
-            return (found, lower <= upper && upper <= subject.count ? lower..<upper : nil)
+            // `\K` in a look-ahead may put the start behind the end; a group that took no part has -1.
+            return (found, 0 <= lower && lower <= upper ? lower..<upper : nil)
         }
         if outcome.code == PCRE2_ERROR_NOMATCH { return nil }
         guard outcome.code >= 0 else { throw PatternExhausted() }

@@ -74,6 +74,9 @@ extension PostgresStore {
         for table in ["item", "page", "seen"] {
             while try await eraseChunk(table, job) == deleteChunk {}
         }
+        // Their bytes are swept where no other file has the same (``sweepFiles()``).
+        while try await eraseFiles(job) == deleteChunk {}
+        try await eraseValidators(of: job)
         _ = try await query("delete from failure_count where job = $1", [.int(job.key)])
         _ = try await query("delete from job where key = $1", [.int(job.key)])
         return true
@@ -89,6 +92,14 @@ extension PostgresStore {
         let result = try await query(
             "select erase_chunk($1::text::regclass, $2, $3, $4)",
             [.text(table), .date(job.bucket.days), .int(job.key), .integer(deleteChunk)])
+        guard var row = result.first else { return 0 }
+        return try Self.read { try row.next() }
+    }
+
+    private func eraseFiles(_ job: JobReference) async throws -> Int {
+        let result = try await query(
+            "select erase_files($1, $2, $3, $4)",
+            [.int(job.key), .int(0), .int(Int64.max), .integer(deleteChunk)])
         guard var row = result.first else { return 0 }
         return try Self.read { try row.next() }
     }

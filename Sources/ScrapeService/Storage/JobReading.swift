@@ -3,10 +3,13 @@ import Foundation
 /// The columns every read of a job has; `JobRow` reads them in this order.
 private let jobColumns = """
     j.id, j.name, j.state, j.stop_reason, j.outcome, j.created_at, j.started_at, j.finished_at,
-    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched,
+    s.discovered, s.fetched, s.failed, s.skipped, s.retries, s.items, s.bytes, s.start_fetched, s.files,
     s.in_flight, s.pages_per_second, s.items_per_second, s.hosts, j.revision + s.version, f.codes, f.counts,
-    w.codes, w.counts
+    w.codes, w.counts, w.kinds, w.fields, c.kinds, c.fields, c.filled, c.items, b.kinds, b.pages
     """
+
+/// Warnings, fields and page kinds that one read of a status gives at most: more than 4 KiB have room for.
+private let maxListed = 100
 
 /// A job's shards, failures and warnings as one row each: sums over a handful of rows found by key.
 private let jobJoins = """
@@ -14,7 +17,7 @@ private let jobJoins = """
         select sum(s.discovered)::bigint as discovered, sum(s.fetched)::bigint as fetched,
             sum(s.failed)::bigint as failed, sum(s.skipped)::bigint as skipped,
             sum(s.retries)::bigint as retries, sum(s.items)::bigint as items, sum(s.bytes)::bigint as bytes,
-            sum(s.start_fetched)::bigint as start_fetched, sum(s.in_flight)::bigint as in_flight,
+            sum(s.start_fetched)::bigint as start_fetched, sum(s.files)::bigint as files, sum(s.in_flight)::bigint as in_flight,
             sum(s.pages_per_second) as pages_per_second, sum(s.items_per_second) as items_per_second,
             array_agg(s.hosts::text) filter (where s.hosts is not null) as hosts, sum(s.version)::bigint as version
         from shard s where s.job = j.key) s
@@ -25,11 +28,34 @@ private let jobJoins = """
             select f.code, sum(f.n)::bigint as n
             from failure_count f where f.job = j.key group by f.code) c) f
     cross join lateral (
-        select array_agg(c.code order by c.n desc, c.code) as codes,
-            array_agg(c.n order by c.n desc, c.code) as counts
+        select array_agg(w.code order by w.n desc, w.code) as codes,
+            array_agg(w.n order by w.n desc, w.code) as counts,
+            array_agg(w.name order by w.n desc, w.code) as kinds,
+            array_agg(w.field order by w.n desc, w.code) as fields
         from (
-            select w.code, sum(w.n)::bigint as n
-            from warning_count w where w.job = j.key group by w.code) c) w
+            select w.code, sum(w.n)::bigint as n, coalesce(max(c.name), '') as name,
+                coalesce(max(c.fields[w.field + 1]), '') as field
+            from warning_count w
+            left join field_count c on c.job = w.job and c.shard = w.shard and c.kind = w.kind
+            where w.job = j.key group by w.code, w.kind, w.field order by n desc, w.code limit \(maxListed)) w) w
+    cross join lateral (
+        select array_agg(f.name order by f.place) as kinds, array_agg(f.field order by f.place) as fields,
+            array_agg(f.filled order by f.place) as filled, array_agg(f.items order by f.place) as items
+        from (
+            select s.*, row_number() over (order by s.filled::float8 / greatest(s.items, 1), s.kind, s.n) as place
+            from (
+                select c.kind, c.name, u.n, u.field, sum(u.filled)::bigint as filled,
+                    sum(c.items)::bigint as items
+                from field_count c
+                cross join lateral unnest(c.fields, c.filled) with ordinality as u(field, filled, n)
+                where c.job = j.key group by c.kind, c.name, u.n, u.field) s
+            order by place limit \(maxListed)) f) c
+    cross join lateral (
+        select array_agg(k.name order by k.kind) as kinds, array_agg(k.pages order by k.kind) as pages
+        from (
+            select c.kind, c.name, sum(c.pages)::bigint as pages from field_count c
+            where c.job = j.key and cardinality(c.fields) > 0
+            group by c.kind, c.name having sum(c.items) = 0 order by c.kind limit \(maxListed)) k) b
     """
 
 extension PostgresStore {
@@ -114,7 +140,7 @@ extension PostgresStore {
     }
 
     /// Reads shard after shard from a position until `limit` elements are there.
-    private func walk<Element: Sendable>(
+    func walk<Element: Sendable>(
         _ id: JobID, after: Position, limit: Int,
         _ read: (JobReference, _ shard: Int, _ last: Int64, _ count: Int) async throws -> [(Int64, Element)]
     ) async throws -> Slice<Element> {
@@ -205,6 +231,7 @@ extension JobSnapshot {
         finishedAt = finished
         expiresAt = retainDays.flatMap { finished?.addingTimeInterval(Double($0) * 86_400) }
         counters = try JobCounters(&row)
+        files = try row.next()
         // What a job that is over has left is skipped; moving it to the ledger may take a while.
         if state.isTerminal { counters.skipped += counters.remaining }
         let inFlight: Int = try row.next()
@@ -215,7 +242,32 @@ extension JobSnapshot {
             hosts: HostWait.merged(try row.nextOptional() ?? []))
         version = try row.next()
         failures = try Self.counts(&row).map { FailureCount(code: $0, count: $1) }
-        warnings = try Self.counts(&row).map { WarningCount(code: $0, count: $1) }
+        warnings = try Self.warnings(&row)
+        fields = try Self.coverage(&row)
+        barrenKinds = try Self.counts(&row).map { (kind: $0, pages: $1) }
+    }
+
+    /// Four columns; an empty name is none.
+    private static func warnings(_ row: inout PostgresRow) throws(PostgresError) -> [WarningCount] {
+        let counts = try counts(&row)
+        let kinds: [String] = try row.nextOptional() ?? []
+        let fields: [String] = try row.nextOptional() ?? []
+        return zip(counts, zip(kinds, fields)).map { count, names in
+            WarningCount(
+                code: count.0, count: count.1, kind: names.0.isEmpty ? nil : names.0,
+                field: names.1.isEmpty ? nil : names.1)
+        }
+    }
+
+    /// Four columns.
+    private static func coverage(_ row: inout PostgresRow) throws(PostgresError) -> [FieldCoverage] {
+        let kinds: [String] = try row.nextOptional() ?? []
+        let fields: [String] = try row.nextOptional() ?? []
+        let filled: [Int] = try row.nextOptional() ?? []
+        let items: [Int] = try row.nextOptional() ?? []
+        return zip(zip(kinds, fields), zip(filled, items)).map { names, counts in
+            FieldCoverage(kind: names.0, field: names.1, filled: counts.0, items: counts.1)
+        }
     }
 
     /// Two columns: codes and how often each was counted; null where nothing was.

@@ -137,22 +137,27 @@ extension PostgresStore {
     }
 
     func frontier(
-        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String]
+        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String],
+        upTo depth: Int? = nil
     ) async throws -> FrontierSlice {
         // What is passed over is looked at all the same: the stretch is bounded, not what it yields.
         let result = try await query(
             """
             with stretch as materialized (
                 select page_id, kind, url, depth, attempt, request, origin from queue
-                where job = $1 and shard = $2 and attempt = 0 and page_id > $3
+                where job = $1 and shard = $2 and attempt = 0 and page_id > $3 and depth <= $6
                 order by page_id limit $4
             )
             select m.last, m.n, q.page_id, q.kind, q.url, q.depth, q.attempt, q.request
             from (select max(page_id) as last, count(*) as n from stretch) m
             left join stretch q on q.origin <> all ($5)
             order by q.page_id
-            """, [.int(lease.key), .smallInt(lease.shard), .int(pageID), .int(Int64(limit)), .texts(origins)])
-        return try Self.read {
+            """,
+            [
+                .int(lease.key), .smallInt(lease.shard), .int(pageID), .int(Int64(limit)), .texts(origins),
+                .integer(depth ?? .max),
+            ])
+        var slice = try Self.read {
             var slice = FrontierSlice(pages: [], scannedTo: nil, isLast: true)
             for row in result.rows {
                 var row = row
@@ -162,24 +167,32 @@ extension PostgresStore {
             }
             return slice
         }
+        slice.pages = try await remember(slice.pages, of: lease)
+        return slice
     }
 
     func frontier(
-        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int
+        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo depth: Int? = nil
     ) async throws -> FrontierSlice {
         let result = try await query(
             """
             select page_id, kind, url, depth, attempt, request from queue
-            where job = $1 and shard = $2 and origin = $3 and attempt = 0 and page_id > $4
+            where job = $1 and shard = $2 and origin = $3 and attempt = 0 and page_id > $4 and depth <= $6
             order by page_id limit $5
-            """, [.int(lease.key), .smallInt(lease.shard), .text(origin), .int(pageID), .int(Int64(limit))])
-        return try Self.read {
-            let pages = try result.rows.map { row in
+            """,
+            [
+                .int(lease.key), .smallInt(lease.shard), .text(origin), .int(pageID), .int(Int64(limit)),
+                .integer(depth ?? .max),
+            ])
+        let pages = try Self.read {
+            try result.rows.map { row in
                 var row = row
                 return try QueuedPage(try row.next(), &row)
             }
-            return FrontierSlice(pages: pages, scannedTo: pages.last?.id, isLast: pages.count < limit)
         }
+        return FrontierSlice(
+            pages: try await remember(pages, of: lease), scannedTo: pages.last?.id,
+            isLast: pages.count < limit)
     }
 
     func split(_ lease: JobLease, after pageID: Int64, quota: Int) async throws -> Int? {
@@ -210,7 +223,7 @@ extension PostgresStore {
             from queue where job = $1 and shard = $2 and attempt > 0 and origin <> all ($4)
             order by not_before limit $3
             """, [.int(lease.key), .smallInt(lease.shard), .int(limit + 1), .texts(origins)])
-        return try Self.read {
+        var window = try Self.read {
             var window = RetryWindow(due: [], nextIn: nil)
             for row in result.rows {
                 var row = row
@@ -225,6 +238,8 @@ extension PostgresStore {
             }
             return window
         }
+        window.due = try await remember(window.due, of: lease)
+        return window
     }
 
     /// What nobody waits for: partitions of the coming days, old idempotency keys, deletions that were cut

@@ -66,7 +66,8 @@ enum LedgerQuery {
 
     /// Which pages may have a code: reading the others for it would be reading all of them in vain.
     private static func statuses(with code: String) -> [PageStatus] {
-        switch SkipReason(rawValue: code) {
+        if code == notModifiedCode { return [.fetched] }
+        return switch SkipReason(rawValue: code) {
         case nil: [.failed]
         case .internalError: [.failed, .skipped]
         default: [.skipped]

@@ -34,6 +34,7 @@ extension PostgresStore {
         // With their deliveries: nobody is told any more, and the secret has nothing left to sign.
         _ = try await query(
             "delete from webhook w using job j where j.key = w.job and j.expired_at is not null")
+        try await eraseValidators(of: nil)
         try await dropDays(days)
         for table in partitionedTables {
             while try await eraseDefaultRows(table, days) == defaultRowsChunk {}

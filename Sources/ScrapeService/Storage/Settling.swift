@@ -8,13 +8,13 @@ extension PostgresStore {
         _ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges
     ) async throws -> SettleOutcome {
         // Encoded here, on the caller's thread: the event loop gets one buffer.
-        let arguments = SettleColumns(batch).arguments(lease, gauges)
+        let arguments = SettleColumns(batch, lease.spec).arguments(lease, gauges)
         let result = try await query(
             """
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
                 o_start_fetched, o_ending, o_open, o_first_link
             from settle_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
+                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
             """, arguments)
         guard var row = result.first else { throw StoreError.failed("settling gave no row") }
         return try Self.read {
@@ -85,7 +85,8 @@ extension PostgresStore {
     func sweep() async throws -> Bool {
         let result = try await query("select sweep_any($1)", [.integer(skipChunk)])
         guard var row = result.first else { return false }
-        return try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
+        let isMore = try Self.read { try row.nextOptional(Int64.self) ?? -1 } >= 0
+        return try await sweepFiles() || isMore
     }
 
     /// Moves some of what a job left behind when it ended. Returns whether there is more.
@@ -113,20 +114,28 @@ private struct SettleColumns {
     var itemOrders: [Int?] = []
     var itemData: [String] = []
     var links = FoundPages()
+    var files = SettledFiles()
+    var fields: FieldCounts
 
-    init(_ batch: [PageSettlement]) {
+    /// JSON; nil where no page is to be remembered.
+    var validators: String?
+
+    init(_ batch: [PageSettlement], _ spec: JobSpec) {
+        fields = FieldCounts(spec)
+        validators = RememberedPage.stored(batch, spec)
         for settlement in batch { append(settlement) }
     }
 
     private mutating func append(_ settlement: PageSettlement) {
         switch settlement.result {
         case .fetched(let yield):
-            leave(settlement, .fetched, nil, items: yield.items.count)
+            leave(settlement, .fetched, yield.isNotModified ? notModifiedCode : nil, items: yield.items.count)
             for (order, item) in yield.items.enumerated() {
                 itemPages.append(settlement.page.id)
                 itemOrders.append(order)
                 itemData.append(item.json)
             }
+            if let file = yield.file { files.append(file, of: settlement.page.id) }
             for link in yield.links {
                 links.append(link, depth: settlement.page.depth + 1, from: settlement.page.id)
             }
@@ -150,6 +159,11 @@ private struct SettleColumns {
         bytes.append(status == .skipped ? nil : settlement.bytes)
         seconds.append(status == .skipped ? nil : settlement.seconds)
         itemCounts.append(items)
+        if case .fetched(let yield) = settlement.result {
+            fields.add(settlement.page, yield.fields)
+        } else {
+            fields.add(settlement.page, nil)
+        }
     }
 
     func arguments(_ lease: JobLease, _ gauges: JobGauges) -> PostgresArguments {
@@ -161,7 +175,7 @@ private struct SettleColumns {
                 .ints(itemPages), .int4s(itemOrders), .jsons(itemData),
                 .ints(links.sources), .uuids(links.hashes), .texts(links.kinds), .texts(links.urls),
                 .int4s(links.depths), .texts(links.requests),
-                .json(nil), .json(nil), .json(nil),
+                .json(files.json), .bytesArray(files.bodies), .json(fields.json), .json(validators),
                 .integer(gauges.inFlight), .double(gauges.pagesPerSecond), .double(gauges.itemsPerSecond),
                 .json(HostWait.stored(gauges.hosts)),
             ])

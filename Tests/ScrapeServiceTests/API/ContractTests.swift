@@ -19,10 +19,11 @@ import Yams
             paths.flatMap { path, item in item.keys.filter(methods.contains).map { "\($0) \(path)" } })
         let loop = try EventLoop(name: "test-contract")
         defer { loop.stop() }
+        let store = PostgresStore(
+            StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger)
         let context = APIContext(
-            catalog: PostgresStore(
-                StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger),
-            urls: CurlURLs(), compiler: HTMLPageCompiler(), signals: JobSignals(),
+            catalog: store, files: store, urls: CurlURLs(), compiler: HTMLPageCompiler(),
+            signals: JobSignals(),
             preview: { _, _ in PreviewReport() },
             workers: WorkerPool(threads: 1),
             loop: loop, authenticator: Authenticator(), maxBodyBytes: 1, exposition: { [] },
@@ -57,6 +58,7 @@ import Yams
                 == Politeness().perHostConcurrency)
         #expect(try property("Politeness", "robots")["default"] as? Bool == Politeness().robots)
         #expect(try property("Limits", "max_page_bytes")["default"] as? Int == JobLimits().maxPageBytes)
+        #expect(try property("Limits", "max_file_bytes")["default"] as? Int == JobLimits().maxFileBytes)
         let states = try #require((schemas["State"] as? [String: Any])?["enum"] as? [String])
         #expect(Set(states) == Set(JobState.allCases.map(\.rawValue)))
         let reasons = try #require(try property("Status", "stop_reason")["enum"] as? [Any]).compactMap {

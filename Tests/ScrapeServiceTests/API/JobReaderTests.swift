@@ -91,7 +91,7 @@ private func pointers(_ text: String) -> [String] {
             ["/fetch/headers/Host", "/fetch/headers/a b", "/fetch/headers/ok"]
         ),
         (
-            job(more: #","limits":{"max_pages":0,"max_file_bytes":5}"#),
+            job(more: #","limits":{"max_pages":0,"max_file_bytes":0}"#),
             ["/limits/max_pages", "/limits/max_file_bytes"]
         ),
         (job(more: #","politeness":{"robots":"yes"}"#), ["/politeness/robots"]),
@@ -107,7 +107,10 @@ private func pointers(_ text: String) -> [String] {
         (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"p["}}}}"#, ["/pages/p/fields/t"]),
         (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"//p["}}}}"#, ["/pages/p/fields/t"]),
         (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"$.a"}}}}"#, ["/pages/p/fields/t"]),
-        (#"{"start":"http://h/","pages":{"p":{"save":true}}}"#, ["/pages/p/save"]),
+        (#"{"start":"http://h/","pages":{"p":{"save":false}}}"#, ["/pages/p"]),
+        (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"p"},"save":1}}}"#, ["/pages/p/save"]),
+        (job(more: #","fetch":{"file_timeout_seconds":86401}"#), ["/fetch/file_timeout_seconds"]),
+        (job(more: #","limits":{"max_file_bytes":68719476737}"#), ["/limits/max_file_bytes"]),
         (#"{"start":"http://h/","pages":{"p":{"each":"p"}}}"#, ["/pages/p", "/pages/p/each"]),
         (#"{"start":"http://h/","pages":{"p/q~r":{"fields":{"t":3}}}}"#, ["/pages/p~1q~0r/fields/t"]),
         (

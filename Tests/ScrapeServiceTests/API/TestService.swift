@@ -53,7 +53,7 @@ final class TestService: Sendable {
         let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
         let agreement = HostAgreement(fetches, store: work, loop: workLoop, logger: TestPostgres.logger)
         let context = EngineContext(
-            loop: workLoop, store: work, fetcher: fetcher, compiler: compiler, urls: urls,
+            loop: workLoop, store: work, files: work, fetcher: fetcher, compiler: compiler, urls: urls,
             fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
             robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
             workers: workers, signals: signals, membership: Membership(), userAgent: "test",
@@ -71,7 +71,7 @@ final class TestService: Sendable {
                 }))
         responder = WebService.responder(
             APIContext(
-                catalog: catalog, urls: urls, compiler: compiler, signals: signals,
+                catalog: catalog, files: catalog, urls: urls, compiler: compiler, signals: signals,
                 preview: previews.preview, workers: workers, loop: answerLoop,
                 authenticator: Authenticator(keys: try APIKey.keys(in: keys.joined(separator: "\n"))),
                 maxBodyBytes: 1 << 20,

@@ -50,4 +50,32 @@ import Testing
         await blocked
         #expect(tally.order.prefix(6).filter { $0 == 2 }.count == 3)
     }
+
+    @Test func quickWorkDoesNotWaitInTurnWithSlowWork() async {
+        let pool = WorkerPool(threads: 1)
+        defer { pool.stop() }
+        let tally = Tally()
+        let gate = DispatchSemaphore(value: 0)
+        async let blocked: Void = pool.run(for: 3) {
+            tally.enter()
+            gate.wait()
+        }
+        while tally.most == 0 { await Task.yield() }
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<5 {
+                group.addTask {
+                    await pool.run(for: 1) {
+                        Thread.sleep(forTimeInterval: 0.1)
+                        tally.note(1)
+                    }
+                }
+            }
+            while pool.waiting < 5 { await Task.yield() }
+            for _ in 0..<50 { group.addTask { await pool.run(for: 2) { tally.note(2) } } }
+            while pool.waiting < 55 { await Task.yield() }
+            gate.signal()
+        }
+        await blocked
+        #expect(tally.order.prefix(51).filter { $0 == 2 }.count == 50)
+    }
 }

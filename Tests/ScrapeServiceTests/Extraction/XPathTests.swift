@@ -63,20 +63,6 @@ struct XPathTests {
         #expect(try texts(xpath("//nothing | //b"), in: page) == ["b"])
     }
 
-    @Test(
-        "knows which operands may compare all with all",
-        arguments: [
-            ("//a", [false]), ("//a/@href", [false]), ("//a//b", [true]), ("//a/..", [true]),
-            ("(//a | //b)[1]", [true]),
-            ("//a | //b", [false, false]), ("//a[.//b]", [false]), ("//a[..//b]", [true]),
-            ("count(//a) + count(//b)", [false]),
-            ("./ancestor::a", [false]), ("//a/following::b", [true]), ("(//a)/..", [true]),
-            ("//a * //b", [false]),
-        ])
-    func cost(source: String, expected: [Bool]) throws {
-        #expect(try XPathSyntax.parse(source).operands.map(\.isQuadratic) == expected, "\(source)")
-    }
-
     @Test("an expression as long as allowed evaluates on a small stack")
     func longPath() throws {
         let path = "/" + String(repeating: "/a", count: 2000)

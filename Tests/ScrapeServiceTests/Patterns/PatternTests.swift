@@ -29,7 +29,6 @@ import Testing
         Search(pattern: "x*", text: "", group: ""),
         Search(pattern: "a|(b)", text: "ab", group: nil),
         Search(pattern: #"(?<=id=)\w+"#, text: "?id=m12", group: "m12"),
-        Search(pattern: #"(?=ab\K)"#, text: "ab", group: nil),
         Search(pattern: "a\u{0}b", text: "xa\u{0}by", group: "a\u{0}b"),
     ])
     func theFirstGroupIsFound(_ search: Search) throws {
@@ -43,6 +42,7 @@ import Testing
 
     @Test(arguments: [
         ("a(b", 3), ("*", 0), ("[z-a]", 3), ("é(", 2), (#"\C"#, 2), ("(?<1>a)", 3), (#"\p{Nope}"#, 8),
+        (#"(?=ab\K)"#, 8),
     ])
     func whatDoesNotParseIsNamedWithItsPlace(_ source: String, _ offset: Int) {
         #expect {
@@ -61,15 +61,12 @@ import Testing
 
     /// Exponential, quadratic, and deep: each is given up, and none takes long.
     @Test(arguments: [
-        ("(a+)+$", String(repeating: "a", count: 5_000) + "b"),
-        ("(a|aa)+$", String(repeating: "a", count: 5_000) + "b"),
-        (#"(\w+\s?)*!"#, String(repeating: "word ", count: 2_000)),
-        ("a*b", String(repeating: "a", count: 1_000_000)),
-        ("(?:.*,){20}x", String(repeating: "1,", count: 10_000)),
-        (#"(.*)\1\1x"#, String(repeating: "ab", count: 5_000)),
+        ("(a+)+$", "a", 5_000), ("(a|aa)+$", "a", 5_000), (#"(\w+\s?)*[!?]"#, "word ", 2_000),
+        ("a*[bc]", "a", 1_000_000), ("(?:.*,){20}[xy]", "1,", 10_000), (#"(.*)\1\1[xy]"#, "ab", 5_000),
     ])
-    func aRunAwayPatternIsGivenUp(_ source: String, _ text: String) throws {
+    func aRunAwayPatternIsGivenUp(_ source: String, _ unit: String, _ count: Int) throws {
         let pattern = try Pattern(source)
+        let text = String(repeating: unit, count: count) + "-"
         #expect(throws: PatternExhausted.self) { try pattern.matches(text) }
     }
 

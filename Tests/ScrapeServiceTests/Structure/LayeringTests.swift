@@ -32,9 +32,10 @@ import Testing
             "Extraction/LibXML": ["Domain", "Extraction/Selectors", "Extraction/Encoding"],
             "Extraction/Selectors": ["Domain"],
             "Extraction/Encoding": ["Domain"],
+            "Extraction/Sitemaps": ["Domain", "Robots", "Extraction/LibXML", "Extraction/Encoding"],
             "Extraction": [
                 "Domain", "JSON", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
-                "Extraction/Encoding",
+                "Extraction/Encoding", "Extraction/Sitemaps",
             ],
             "Storage/Postgres": [],
             "Storage/Schema": [],
@@ -88,6 +89,7 @@ import Testing
             "CCurl": "Sources/ScrapeService/Fetching/Curl",
             "CLibXML": "Sources/ScrapeService/Extraction/LibXML",
             "CPostgres": "Sources/ScrapeService/Storage/Postgres",
+            "CZlib": "Sources/ScrapeService/Extraction/Sitemaps",
         ]
         for file in SourceTree.sources {
             for name in file.imports {

@@ -3,10 +3,12 @@ import Foundation
 import Synchronization
 
 /// Threads for work that computes: parsing and extraction, off the event loops and off Swift's own pool, which a few
-/// long computations would stop. Jobs take turns: a small one waits for one piece of work of each other job, not for all
-/// that a large one has submitted.
+/// long computations would stop. Jobs take turns, and whose work has taken the least time so far is next: a small job
+/// waits for the pieces of work that are being done, not for all that a large one has submitted, and a job of pages that
+/// each take seconds holds up no other's quick ones.
 ///
-// @unchecked: `lines`, `turns` and `stopping` are touched only between `condition.lock()` and `unlock()`.
+// @unchecked: `lines`, `turns`, `used`, `running`, `floor` and `stopping` are touched
+// only between `condition.lock()` and `unlock()`.
 final class WorkerPool: @unchecked Sendable {
     /// Workers give way to the loops, so that a status read stays fast while every core parses (nice(2)).
     private static let niceness: Int32 = 5
@@ -16,7 +18,15 @@ final class WorkerPool: @unchecked Sendable {
     private var lines: [Int: Deque<@Sendable () -> Void>] = [:]
     /// Those in `lines`, the next first.
     private var turns = Deque<Int>()
+    /// Time that each has had, of those that have had more than ``floor``; in units of ``turnSeconds``, so that turns are
+    /// taken one by one where the work is short.
+    private var used: [Int: Double] = [:]
+    /// Pieces of work being done, whose time is not known yet.
+    private var running: [Int: Int] = [:]
+    /// What the last one in turn had had: whoever comes anew or comes back starts there, and saves up nothing.
+    private var floor = 0.0
     private var stopping = false
+    private static let turnSeconds = 0.02
 
     /// `threads`: as many as there are cores to compute on.
     init(threads: Int) {
@@ -67,19 +77,48 @@ final class WorkerPool: @unchecked Sendable {
     private func serve() {
         // On Linux, "this process" (0) is the calling thread.
         setpriority(__priority_which_t(0), 0, Self.niceness)
-        while let job = next() { job() }
+        while let (party, job) = next() {
+            let start = ContinuousClock.now
+            job()
+            charge(party, (ContinuousClock.now - start) / .seconds(Self.turnSeconds))
+        }
     }
 
-    private func next() -> (@Sendable () -> Void)? {
+    private func charge(_ party: Int, _ turns: Double) {
         condition.lock()
         defer { condition.unlock() }
-        while turns.isEmpty {
+        used[party] = max(used[party] ?? 0, floor) + turns
+        running[party] = running[party].flatMap { $0 > 1 ? $0 - 1 : nil }
+        // A party that has had no more than the floor is like a new one.
+        if used.count > 2 * lines.count + 16 { used = used.filter { $0.value > floor } }
+    }
+
+    private func next() -> (party: Int, job: @Sendable () -> Void)? {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let index = nextTurn() {
+                let party = turns.remove(at: index)
+                guard let job = lines[party]?.popFirst() else { continue }
+                if lines[party]?.isEmpty == true { lines[party] = nil } else { turns.append(party) }
+                running[party, default: 0] += 1
+                return (party, job)
+            }
             if stopping { return nil }
             condition.wait()
         }
-        let party = turns.removeFirst()
-        let job = lines[party]?.popFirst()
-        if lines[party]?.isEmpty == true { lines[party] = nil } else { turns.append(party) }
-        return job
+    }
+
+    /// Of those that have had the fewest whole turns, the first in turn of those with the least being done.
+    private func nextTurn() -> Int? {
+        var best: (index: Int, had: Double, order: (Double, Int))?
+        for (index, party) in turns.enumerated() {
+            let had = max(used[party] ?? 0, floor)
+            let order = (had.rounded(.down), running[party] ?? 0)
+            if let known = best, known.order <= order { continue }
+            best = (index, had, order)
+        }
+        if let best { floor = max(floor, best.had) }
+        return best?.index
     }
 }

@@ -14,8 +14,7 @@ struct MediaType: Hashable, Sendable {
         for parameter in parts.dropFirst() {
             guard let equals = parameter.firstIndex(of: "=") else { continue }
             guard Self.trimmed(parameter[..<equals]).asciiLowercased == "charset" else { continue }
-            charset = Self.trimmed(parameter[parameter.index(after: equals)...])
-                .filter { $0 != "\"" && $0 != "'" }
+            charset = Self.trimmed(parameter[parameter.index(after: equals)...]).filter { $0 != "\"" }
             break
         }
     }

@@ -1,14 +1,28 @@
-/// The encoding a page names inside itself: WHATWG HTML, section 13.2.3.2, "prescan a byte stream".
+/// The encoding an HTML page names inside itself: WHATWG HTML, section 13.2.3.2, "prescan a byte stream", and the
+/// `meta` elements that a browser meets later in the head (13.2.3.5, "changing the encoding while parsing").
 struct MetaPrescan {
-    /// How far into the page the standard looks.
+    /// How far into the page the standard looks whatever stands there; beyond, a `meta` counts in the head only.
     static let maxPrescanBytes = 1024
 
     private let bytes: ArraySlice<UInt8>
     private var position: Int
+    private var isInHead = true
 
     static func encoding(of bytes: ArraySlice<UInt8>) -> TextEncoding? {
-        var prescan = MetaPrescan(bytes: bytes.prefix(maxPrescanBytes))
-        return prescan.xmlDeclaration() ?? prescan.run()
+        var prescan = MetaPrescan(bytes: bytes)
+        return prescan.run()
+    }
+
+    /// `<?xml version="1.0" encoding="…"?>`, also as UTF-16 without a byte order mark.
+    static func xmlEncoding(of bytes: ArraySlice<UInt8>) -> TextEncoding? {
+        if bytes.starts(with: [0x3C, 0, 0x3F, 0, 0x78, 0]) { return .utf16LE }
+        if bytes.starts(with: [0, 0x3C, 0, 0x3F, 0, 0x78]) { return .utf16BE }
+        guard bytes.starts(with: "<?xml".utf8),
+            let end = bytes.prefix(maxPrescanBytes).firstIndex(of: UInt8(ascii: ">"))
+        else { return nil }
+        let declaration = String(decoding: bytes[..<end], as: UTF8.self)
+        guard let match = declaration.firstMatch(of: /encoding\s*=\s*["']([^"']*)["']/) else { return nil }
+        return TextEncoding(labelInMarkup: String(match.1))
     }
 
     private init(bytes: ArraySlice<UInt8>) {
@@ -35,22 +49,8 @@ struct MetaPrescan {
 
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(lowered(byte)) }
 
-    /// `<?xml version="1.0" encoding="…"?>`, for XML and for HTML that was once XHTML.
-    private func xmlDeclaration() -> TextEncoding? {
-        guard stands("<?xml"), let end = bytes.firstIndex(of: UInt8(ascii: ">")) else { return nil }
-        let declaration = String(decoding: bytes[..<end], as: UTF8.self)
-        guard let match = declaration.firstMatch(of: /encoding\s*=\s*["']([^"']*)["']/) else { return nil }
-        return Self.inMarkup(String(match.1))
-    }
-
-    /// What is readable as ASCII up to here cannot be UTF-16.
-    private static func inMarkup(_ label: String) -> TextEncoding? {
-        let encoding = TextEncoding(label: label)
-        return encoding == .utf16LE || encoding == .utf16BE ? .utf8 : encoding
-    }
-
     private mutating func run() -> TextEncoding? {
-        while let byte = peek() {
+        while isInHead || position - bytes.startIndex < Self.maxPrescanBytes, let byte = peek() {
             guard byte == UInt8(ascii: "<") else {
                 position += 1
                 continue
@@ -62,8 +62,7 @@ struct MetaPrescan {
                 position += 5
                 if let encoding = metaEncoding() { return encoding }
             } else if isTag {
-                while let next = peek(), !Self.isSpace(next), next != UInt8(ascii: ">") { position += 1 }
-                while nextAttribute() != nil {}
+                skipTag()
             } else if let next = peek(1), "!/?".utf8.contains(next) {
                 while let next = peek(), next != UInt8(ascii: ">") { position += 1 }
             }
@@ -71,6 +70,27 @@ struct MetaPrescan {
         }
         return nil
     }
+
+    /// To the `>` of the tag; behind the start tag of an element that holds no markup, to its end tag.
+    private mutating func skipTag() {
+        let start = position + 1
+        while let next = peek(), !Self.isSpace(next), next != UInt8(ascii: ">") { position += 1 }
+        let name = String(decoding: bytes[start..<position].map(Self.lowered), as: UTF8.self)
+        while nextAttribute() != nil {}
+        if !Self.headTags.contains(name) { isInHead = false }
+        guard let textEnd = Self.textElements[name] else { return }
+        while position < bytes.endIndex, !stands(textEnd) { position += 1 }
+        position -= 1
+    }
+
+    private static let headTags: Set<String> = [
+        "html", "head", "title", "/title", "script", "/script", "style", "/style", "noscript", "/noscript", "link",
+        "base", "template", "/template", "object", "/object",
+    ]
+
+    private static let textElements: [String: StaticString] = [
+        "title": "</title", "script": "</script", "style": "</style", "textarea": "</textarea",
+    ]
 
     private var isTag: Bool {
         guard let next = peek(1) else { return false }
@@ -104,7 +124,7 @@ struct MetaPrescan {
             }
         }
         guard let needsPragma, let label, !needsPragma || isPragma else { return nil }
-        return Self.inMarkup(label)
+        return TextEncoding(labelInMarkup: label)
     }
 
     /// "Extract a character encoding from a meta element": `text/html; charset=…`.

@@ -1,76 +1,93 @@
-/// A body as valid UTF-8 without NUL and without byte order mark: what the parser is given.
+/// A body as valid UTF-8 without byte order mark.
 struct PageText: Sendable {
     let bytes: [UInt8]
     /// Where the text begins: past a byte order mark that was not worth a copy.
     let start: Int
+    let encoding: PageEncoding
+    /// Whether there is one of ``UTF8Scan/hasOddities``.
+    let hasOddities: Bool
+
+    /// Text of our own.
+    init(_ text: String) {
+        bytes = Array(text.utf8)
+        start = 0
+        encoding = PageEncoding(.utf8, .assumed)
+        hasOddities = false
+    }
 
     /// Decodes by the WHATWG order: byte order mark, HTTP, the page's own words, UTF-8 where it fits,
     /// windows-1252. Throws ``ExtractionError/failed(_:)`` where the system lacks the converter.
     init(_ document: PageDocument) throws {
-        let (encoding, start) = Self.encoding(of: document)
+        let (named, start) = PageEncoding.named(by: document)
         let body = document.body
-        guard encoding == .utf8 || encoding == nil else {
-            bytes = Self.withoutNUL(try TextDecoder.decode(body[start...], from: encoding ?? .utf8))
-            self.start = 0
-            return
+        if named == nil || named?.encoding == .utf8 {
+            let scan = UTF8Scan(body, from: start)
+            if scan.isWellFormed {
+                bytes = body
+                self.start = start
+                encoding = named ?? PageEncoding(.utf8, scan.isASCII ? .assumed : .detected)
+                hasOddities = scan.hasOddities
+                return
+            }
         }
-        switch UTF8Scan.run(body, from: start) {
-        case .clean:
-            bytes = body
-            self.start = start
-        case .hasNUL:
-            bytes = Self.withoutNUL(Array(body[start...]))
-            self.start = 0
-        case .malformed:
-            bytes = Self.withoutNUL(try TextDecoder.decode(body[start...], from: encoding ?? .windows1252))
-            self.start = 0
-        }
-    }
-
-    /// Nil where nothing names one; the second value counts the byte order mark.
-    private static func encoding(of document: PageDocument) -> (TextEncoding?, start: Int) {
-        let body = document.body
-        if body.starts(with: [0xEF, 0xBB, 0xBF]) { return (.utf8, 3) }
-        if body.starts(with: [0xFE, 0xFF]) { return (.utf16BE, 2) }
-        if body.starts(with: [0xFF, 0xFE]) { return (.utf16LE, 2) }
-        let charset = document.contentType.flatMap(MediaType.init)?.charset
-        if let encoding = charset.flatMap(TextEncoding.init(label:)) { return (encoding, 0) }
-        return (MetaPrescan.encoding(of: body[...]), 0)
-    }
-
-    /// The parser would end at a NUL; HTML's own rule drops it from text (13.2.6.4.7).
-    private static func withoutNUL(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.contains(0) ? bytes.filter { $0 != 0 } : bytes
+        encoding = named ?? PageEncoding(.windows1252, .assumed)
+        bytes = try TextDecoder.decode(body[start...], from: encoding.encoding)
+        self.start = 0
+        hasOddities = UTF8Scan(bytes, from: 0).hasOddities
     }
 }
 
-/// One pass that tells whether bytes are UTF-8 (RFC 3629) and free of NUL.
-enum UTF8Scan {
-    case clean, hasNUL, malformed
+/// One pass that tells whether bytes are UTF-8 (RFC 3629), and whether a parser must be prepared for them.
+struct UTF8Scan {
+    private(set) var isWellFormed = true
+    private(set) var isASCII = true
+    /// What line ends and parsers of XML's characters need a second look for: control characters but tab and line feed,
+    /// U+FFFE and U+FFFF.
+    private(set) var hasOddities = false
 
-    static func run(_ bytes: [UInt8], from start: Int) -> UTF8Scan {
-        bytes.withUnsafeBytes { buffer in scan(buffer, from: start) }
+    init(_ bytes: [UInt8], from start: Int) {
+        bytes.withUnsafeBytes { scan($0, from: start) }
     }
 
-    private static func scan(_ bytes: UnsafeRawBufferPointer, from start: Int) -> UTF8Scan {
+    private mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int) {
         var position = start
-        var hasNUL = false
         while position < bytes.count {
             if position + 8 <= bytes.count {
                 let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-                // Eight ASCII bytes, none of them zero.
-                let zeroes = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
-                if word & 0x8080_8080_8080_8080 == 0, zeroes == 0 {
+                if word & Self.highBits == 0 {
+                    if Self.hasControl(word) { hasOddities = true }
                     position += 8
                     continue
                 }
             }
-            let length = sequenceLength(bytes, at: position)
-            guard length > 0 else { return .malformed }
-            if bytes[position] == 0 { hasNUL = true }
+            let length = Self.sequenceLength(bytes, at: position)
+            guard length > 0 else {
+                isWellFormed = false
+                return
+            }
+            if length == 1 {
+                let byte = bytes[position]
+                if byte < 0x20, byte != 0x09, byte != 0x0A { hasOddities = true }
+            } else {
+                isASCII = false
+                if length == 3, bytes[position] == 0xEF, bytes[position + 1] == 0xBF, bytes[position + 2] >= 0xBE {
+                    hasOddities = true
+                }
+            }
             position += length
         }
-        return hasNUL ? .hasNUL : .clean
+    }
+
+    private static let highBits: UInt64 = 0x8080_8080_8080_8080
+
+    /// Whether one of eight ASCII bytes is below 0x20 and neither tab (9) nor line feed (10). Adding 0x80 - n to a byte
+    /// sets its high bit where it is n or more.
+    @inline(__always)
+    private static func hasControl(_ word: UInt64) -> Bool {
+        let isControl = ~(word &+ 0x6060_6060_6060_6060) & highBits
+        if isControl == 0 { return false }
+        let isTabOrLineFeed = (word &+ 0x7777_7777_7777_7777) & ~(word &+ 0x7575_7575_7575_7575)
+        return isControl & ~isTabOrLineFeed != 0
     }
 
     /// Bytes of the well-formed sequence at `position`; 0 where it is malformed.

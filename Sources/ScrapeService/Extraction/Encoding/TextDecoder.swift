@@ -1,20 +1,47 @@
-import Glibc
-
-/// Bytes of any encoding to UTF-8; what is malformed becomes U+FFFD.
+/// Bytes of any encoding to UTF-8 as the WHATWG Encoding Standard reads them; what is malformed becomes U+FFFD.
 enum TextDecoder {
-    /// Throws ``ExtractionError/failed(_:)`` where iconv does not have the encoding.
+    /// Throws ``ExtractionError/failed(_:)`` where the system lacks the encoding's table.
     static func decode(_ bytes: ArraySlice<UInt8>, from encoding: TextEncoding) throws -> [UInt8] {
-        switch encoding {
-        case .utf8: Array(String(decoding: bytes, as: UTF8.self).utf8)
-        case .utf16LE: utf16(bytes, bigEndian: false)
-        case .utf16BE: utf16(bytes, bigEndian: true)
-        case .windows1252: windows1252(bytes)
-        case .converted(let name): try converted(bytes, from: name)
+        switch encoding.decoder {
+        case .utf8: return Array(String(decoding: bytes, as: UTF8.self).utf8)
+        case .utf16LE: return utf16(bytes, bigEndian: false)
+        case .utf16BE: return utf16(bytes, bigEndian: true)
+        case .replacement: return bytes.isEmpty ? [] : Array("\u{FFFD}".utf8)
+        default: break
         }
+        var output = DecodedText(capacity: bytes.count + bytes.count / 2)
+        try bytes.withUnsafeBufferPointer { input in
+            switch encoding.decoder {
+            case .gb18030:
+                let pairs = try table(CharacterTables.gb18030, encoding)
+                let quads = try table(CharacterTables.gb18030Quads, encoding)
+                gb18030(input, pairs, quads, into: &output)
+            case .big5: big5(input, try table(CharacterTables.big5, encoding), into: &output)
+            case .eucKR: eucKR(input, try table(CharacterTables.eucKR, encoding), into: &output)
+            case .shiftJIS: shiftJIS(input, try table(CharacterTables.jis0208, encoding), into: &output)
+            case .eucJP:
+                let jis0208 = try table(CharacterTables.jis0208, encoding)
+                eucJP(input, jis0208, try table(CharacterTables.jis0212, encoding), into: &output)
+            case .iso2022JP:
+                var decoder = ISO2022JPDecoder(jis0208: try table(CharacterTables.jis0208, encoding))
+                decoder.decode(input, into: &output)
+            case .userDefined:
+                for byte in input { output.append(byte < 0x80 ? UInt32(byte) : 0xF700 + UInt32(byte)) }
+            default:
+                singleByte(input, try table(CharacterTables.upperHalf(encoding), encoding), into: &output)
+            }
+        }
+        return output.bytes
     }
 
-    private static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
+    private static func table(_ table: [UInt32]?, _ encoding: TextEncoding) throws -> [UInt32] {
+        guard let table else {
+            throw ExtractionError.failed("this system cannot decode \(encoding.name)")
+        }
+        return table
+    }
 
+    /// Section 14.2.
     private static func utf16(_ bytes: ArraySlice<UInt8>, bigEndian: Bool) -> [UInt8] {
         var units: [UInt16] = []
         units.reserveCapacity(bytes.count / 2 + 1)
@@ -25,72 +52,52 @@ enum TextDecoder {
             units.append(bigEndian ? first << 8 | second : second << 8 | first)
             index += 2
         }
-        if index < bytes.endIndex { units.append(0xFFFD) }
+        if index < bytes.endIndex {
+            // Half a unit after half a pair is one error.
+            if let last = units.last, UTF16.isLeadSurrogate(last) { units.removeLast() }
+            units.append(0xFFFD)
+        }
         return Array(String(decoding: units, as: UTF16.self).utf8)
     }
 
-    private static func windows1252(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(bytes.count + bytes.count / 8)
-        for byte in bytes {
-            if byte < 0x80 {
-                result.append(byte)
-            } else if byte < 0xA0 {
-                result.append(contentsOf: upperControls[Int(byte - 0x80)])
-            } else {
-                result.append(0xC0 | byte >> 6)
-                result.append(0x80 | byte & 0x3F)
-            }
+    private static func singleByte(
+        _ input: UnsafeBufferPointer<UInt8>, _ upperHalf: [UInt32], into output: inout DecodedText
+    ) {
+        for byte in input {
+            output.append(byte < 0x80 ? UInt32(byte) : upperHalf[Int(byte - 0x80)])
         }
-        return result
+    }
+}
+
+/// UTF-8 in the making.
+struct DecodedText {
+    private(set) var bytes: [UInt8] = []
+
+    init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
+    /// ``CharacterTables/none`` is an error, unless it is the NUL of the input, which decoders append by its byte.
+    @inline(__always)
+    mutating func append(_ scalar: UInt32) {
+        if scalar < 0x80 {
+            bytes.append(UInt8(scalar))
+        } else if scalar < 0x800 {
+            bytes.append(0xC0 | UInt8(scalar >> 6))
+            bytes.append(0x80 | UInt8(scalar & 0x3F))
+        } else {
+            appendLong(scalar)
+        }
     }
 
-    /// 0x80…0x9F of windows-1252; its five holes are the C1 controls of the same number.
-    private static let upperControls: [[UInt8]] = [
-        0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152,
-        0x8D,
-        0x017D, 0x8F, 0x90, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161,
-        0x203A,
-        0x0153, 0x9D, 0x017E, 0x0178,
-    ].map { (code: UInt32) in Unicode.Scalar(code).map { Array(String(Character($0)).utf8) } ?? replacement }
-
-    private static func converted(_ bytes: ArraySlice<UInt8>, from name: String) throws -> [UInt8] {
-        guard let converter = iconv_open("UTF-8", name), Int(bitPattern: converter) != -1 else {
-            throw ExtractionError.failed("this system cannot decode \(name)")
+    private mutating func appendLong(_ scalar: UInt32) {
+        if scalar < 0x10000 {
+            bytes.append(0xE0 | UInt8(scalar >> 12))
+        } else {
+            bytes.append(0xF0 | UInt8(scalar >> 18))
+            bytes.append(0x80 | UInt8(scalar >> 12 & 0x3F))
         }
-        defer { iconv_close(converter) }
-        var input = Array(bytes)
-        return input.withUnsafeMutableBytes { convert($0, with: converter) }
+        bytes.append(0x80 | UInt8(scalar >> 6 & 0x3F))
+        bytes.append(0x80 | UInt8(scalar & 0x3F))
     }
 
-    /// Output is collected a chunk at a time.
-    private static let chunkBytes = 64 * 1024
-
-    private static func convert(_ input: UnsafeMutableRawBufferPointer, with converter: iconv_t) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(input.count * 2)
-        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: chunkBytes, alignment: 1)
-        defer { chunk.deallocate() }
-        var source = input.baseAddress?.assumingMemoryBound(to: CChar.self)
-        var left = input.count
-        var isDrained = false
-        // After the last byte one call without input: Big5-HKSCS holds a character back until then.
-        while left > 0 || !isDrained {
-            var target = chunk.baseAddress?.assumingMemoryBound(to: CChar.self)
-            var room = chunkBytes
-            isDrained = left == 0
-            let failed =
-                (isDrained
-                    ? iconv(converter, nil, nil, &target, &room)
-                    : iconv(converter, &source, &left, &target, &room)) == -1
-            let reason = errno
-            result.append(contentsOf: chunk[..<(chunkBytes - room)])
-            guard failed, reason != E2BIG else { continue }
-            result.append(contentsOf: replacement)
-            if reason == EINVAL || isDrained { break }
-            source = source?.advanced(by: 1)
-            left -= 1
-        }
-        return result
-    }
+    mutating func appendError() { append(0xFFFD) }
 }

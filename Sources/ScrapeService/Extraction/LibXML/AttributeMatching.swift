@@ -4,24 +4,33 @@ import Glibc
 /// Comparisons of attribute values (Selectors Level 3, section 6.3). An empty value asked for matches
 /// nothing, except with `=` and `|=`.
 extension XMLText {
-    func satisfies(_ test: SelectorProgram.Attribute) -> Bool {
+    /// What a test came to, and how many bytes of the value it read.
+    struct TestResult {
+        var isFound: Bool
+        var bytesRead = 0
+    }
+
+    func satisfies(_ test: SelectorProgram.Attribute) -> TestResult {
         let count = test.valueCount
         switch test.comparison {
         case .exists:
-            return true
+            return TestResult(isFound: true)
         case .equals:
-            return hasPrefix(test) && self[count] == 0
+            return TestResult(isFound: hasPrefix(test) && self[count] == 0, bytesRead: count)
         case .includesWord:
             return hasWord(test.value, count: count, ignoringCase: test.ignoresCase)
         case .equalsOrDash:
-            return hasPrefix(test) && (self[count] == 0 || self[count] == UInt8(ascii: "-"))
+            return TestResult(
+                isFound: hasPrefix(test) && (self[count] == 0 || self[count] == UInt8(ascii: "-")),
+                bytesRead: count)
         case .startsWith:
-            return count > 0 && hasPrefix(test)
+            return TestResult(isFound: count > 0 && hasPrefix(test), bytesRead: count)
         case .endsWith:
             let own = length
-            return count > 0 && own >= count && (self + (own - count)).hasPrefix(test)
+            return TestResult(
+                isFound: count > 0 && own >= count && (self + (own - count)).hasPrefix(test), bytesRead: own)
         case .contains:
-            return count > 0 && contains(test)
+            return TestResult(isFound: count > 0 && contains(test), bytesRead: length)
         }
     }
 
@@ -45,29 +54,24 @@ extension XMLText {
     private func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte + 32 : byte }
 
     private func contains(_ test: SelectorProgram.Attribute) -> Bool {
-        if !test.ignoresCase {
-            let own = UnsafeRawPointer(self).assumingMemoryBound(to: CChar.self)
-            return strstr(own, UnsafeRawPointer(test.value).assumingMemoryBound(to: CChar.self)) != nil
-        }
-        var position = self
-        while position.pointee != 0 {
-            if position.hasPrefix(test) { return true }
-            position += 1
-        }
-        return false
+        let own = UnsafeRawPointer(self).assumingMemoryBound(to: CChar.self)
+        let value = UnsafeRawPointer(test.value).assumingMemoryBound(to: CChar.self)
+        return (test.ignoresCase ? strcasestr(own, value) : strstr(own, value)) != nil
     }
 
     /// Whether one of the words between white space is `word`.
-    func hasWord(_ word: XMLText, count: Int, ignoringCase: Bool) -> Bool {
-        guard count > 0 else { return false }
+    func hasWord(_ word: XMLText, count: Int, ignoringCase: Bool) -> TestResult {
+        guard count > 0 else { return TestResult(isFound: false) }
         var position = self
         while true {
             while position.pointee.isHTMLSpace { position += 1 }
-            guard position.pointee != 0 else { return false }
+            guard position.pointee != 0 else {
+                return TestResult(isFound: false, bytesRead: position - self)
+            }
             if position.starts(with: word, count: count, ignoringCase: ignoringCase),
                 position[count] == 0 || position[count].isHTMLSpace
             {
-                return true
+                return TestResult(isFound: true, bytesRead: position - self)
             }
             while position.pointee != 0, !position.pointee.isHTMLSpace { position += 1 }
         }

@@ -24,9 +24,10 @@ extension xmlNodePtr {
     private func has(_ attribute: StaticString) -> Bool { self.attribute(attribute.utf8Start) != nil }
 
     /// Neither elements nor text inside; comments do not count.
-    var isEmptyElement: Bool {
+    func isEmptyElement(_ budget: UnsafeMutablePointer<SelectorBudget>) throws -> Bool {
         var child = pointee.children
         while let current = child {
+            try budget.pointee.spend()
             if current.isElement || (current.isText && current.pointee.content?.pointee ?? 0 != 0) {
                 return false
             }
@@ -50,31 +51,35 @@ extension xmlNodePtr {
     }
 
     /// HTML, section 4.16.3: by its own attribute, its option group's or a field set's around it.
-    var isDisabled: Bool {
+    func isDisabled(_ budget: UnsafeMutablePointer<SelectorBudget>) throws -> Bool {
         guard canBeDisabled else { return false }
         if has("disabled") { return true }
         if isNamed("option") {
             return parentElement.map { $0.isNamed("optgroup") && $0.has("disabled") } ?? false
         }
-        return !isNamed("optgroup") && isInDisabledFieldset
+        return try !isNamed("optgroup") && isInDisabledFieldset(budget)
     }
 
-    private var isInDisabledFieldset: Bool {
+    private func isInDisabledFieldset(_ budget: UnsafeMutablePointer<SelectorBudget>) throws -> Bool {
         var inner = self
         while let outer = inner.parentElement {
-            if outer.isNamed("fieldset"), outer.has("disabled"), !inner.isFirstLegend { return true }
+            try budget.pointee.spend()
+            if outer.isNamed("fieldset"), outer.has("disabled"), try !inner.isFirstLegend(budget) {
+                return true
+            }
             inner = outer
         }
         return false
     }
 
     /// What stands in a field set's first legend stays enabled.
-    private var isFirstLegend: Bool {
+    private func isFirstLegend(_ budget: UnsafeMutablePointer<SelectorBudget>) throws -> Bool {
         guard isNamed("legend") else { return false }
-        var earlier = previousElement
+        var earlier = pointee.prev
         while let current = earlier {
-            if current.isNamed("legend") { return false }
-            earlier = current.previousElement
+            try budget.pointee.spend()
+            if current.isElement, current.isNamed("legend") { return false }
+            earlier = current.pointee.prev
         }
         return true
     }

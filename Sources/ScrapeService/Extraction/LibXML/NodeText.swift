@@ -7,8 +7,16 @@ struct TextReader {
     /// bound 10 MB of nested `<div>` could yield gigabytes.
     static let maxOutputBytes = 64 * 1024 * 1024
 
+    /// Nodes walked over in one page while their text was taken: nested elements without text would else cost
+    /// the square of the page.
+    static let maxNodes = 100_000_000
+
+    private var nodes = 0
     private var outputBytes = 0
     private var buffer: [UInt8] = []
+    private let standIns: StandIns?
+
+    init(standIns: StandIns?) { self.standIns = standIns }
 
     /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound.
     mutating func text(of node: xmlNodePtr, trimmed: Bool) throws -> String {
@@ -32,6 +40,10 @@ struct TextReader {
         buffer.removeAll(keepingCapacity: true)
         var node = top.following(within: top)
         while let current = node {
+            nodes += 1
+            if nodes > Self.maxNodes {
+                throw ExtractionError.exhausted("the selectors take the text of too many nodes on this page")
+            }
             if current.isText, let content = current.pointee.content {
                 buffer.append(contentsOf: UnsafeBufferPointer(cString: XMLText(content)))
                 if outputBytes + buffer.count > Self.maxOutputBytes { throw Self.tooMuch }
@@ -39,17 +51,22 @@ struct TextReader {
             node = current.following(within: top)
         }
         return try buffer.withUnsafeBufferPointer { bytes in
-            try Self.string(bytes, trimmed: trimmed, counting: &outputBytes)
+            try Self.string(bytes, trimmed: trimmed, standIns, counting: &outputBytes)
         }
     }
 
     mutating func string(_ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool) throws -> String {
-        try Self.string(bytes, trimmed: trimmed, counting: &outputBytes)
+        try Self.string(bytes, trimmed: trimmed, standIns, counting: &outputBytes)
     }
 
     private static func string(
-        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, counting outputBytes: inout Int
+        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?, counting outputBytes: inout Int
     ) throws -> String {
+        if let restored = standIns?.restored(bytes) {
+            return try restored.withUnsafeBufferPointer {
+                try string($0, trimmed: trimmed, nil, counting: &outputBytes)
+            }
+        }
         let range = trimmed ? WhiteSpace.trimmedRange(bytes) : 0..<bytes.count
         outputBytes += range.count
         guard outputBytes <= maxOutputBytes else { throw tooMuch }

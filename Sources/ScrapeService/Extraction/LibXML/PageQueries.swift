@@ -1,11 +1,11 @@
 internal import CLibXML
 
-/// One selector of a plan, checked and, as far as it may be shared between threads, compiled.
+/// One selector of a plan, checked and compiled; threads share it.
 enum PageQuery: Sendable {
     /// The context itself: XPath's `.`.
     case itself
     case css(SelectorProgram)
-    case xpath(XPathSyntax)
+    case xpath(XPathExpression)
 }
 
 /// What a query found: a node of the page, its markup, or a value that XPath computed.
@@ -15,62 +15,54 @@ enum PageMatch {
     case value(String)
 }
 
-/// What one thread needs to run a plan's queries, one page after another.
-// Unchecked because libxml2's objects inside are not safe to share: whoever holds this hands it to one thread
-// at a time.
-final class PageQueries: @unchecked Sendable {
-    fileprivate enum Compiled {
-        case itself
-        case css(SelectorProgram)
-        case xpath(XPathProgram)
-    }
+/// A plan's queries, to be run on one page after another.
+final class PageQueries: Sendable {
+    fileprivate let queries: [PageQuery]
 
-    fileprivate let compiled: [Compiled]
-    fileprivate let evaluator: XPathEvaluator?
-
-    /// Throws ``SelectorError`` where an XPath does not compile.
+    /// Throws nothing yet: every query was checked when it was compiled.
     init(_ queries: [PageQuery]) throws {
-        var needsXPath = false
-        compiled = try queries.map { query in
-            switch query {
-            case .itself: return .itself
-            case .css(let program): return .css(program)
-            case .xpath(let syntax):
-                needsXPath = true
-                return .xpath(try XPathProgram(syntax))
-            }
-        }
-        evaluator = needsXPath ? try XPathEvaluator() : nil
+        self.queries = queries
     }
 
     /// Parses the page, and frees it when `body` is done: no match may leave `body`. Throws
     /// ``ExtractionError``.
     func withPage<Result>(
-        _ bytes: [UInt8], from start: Int, isXML: Bool, body: (inout PageReading) throws -> Result
+        _ text: PageText, isXML: Bool, body: (inout PageReading) throws -> Result
     ) throws -> Result {
-        let tree = try PageTree(bytes, from: start, isXML: isXML)
-        evaluator?.begin(tree)
-        defer { evaluator?.end() }
-        var reading = PageReading(queries: self, tree: tree)
+        let tree = try PageTree(text, isXML: isXML)
+        var reading = PageReading(queries: queries, tree: tree)
         return try body(&reading)
     }
 }
 
 /// The queries at work on one page, with the budgets of that page.
 struct PageReading: ~Copyable {
-    private let queries: PageQueries
+    private let queries: [PageQuery]
     private let tree: PageTree
+    /// Behind a pointer, as matcher and evaluator both spend from it.
+    private let budget: UnsafeMutablePointer<SelectorBudget>
     private var matcher: SelectorMatcher
-    private var reader = TextReader()
+    private let evaluator: XPathEvaluator
+    private var reader: TextReader
 
-    fileprivate init(queries: PageQueries, tree: consuming PageTree) {
+    fileprivate init(queries: [PageQuery], tree: consuming PageTree) {
         self.queries = queries
-        matcher = SelectorMatcher(page: tree)
+        budget = .allocate(capacity: 1)
+        budget.initialize(to: SelectorBudget(selectors: queries.count))
+        matcher = SelectorMatcher(page: tree, budget: budget)
+        evaluator = XPathEvaluator(page: tree.top, budget: budget)
+        reader = TextReader(standIns: tree.standIns)
         self.tree = tree
     }
 
+    deinit {
+        budget.deinitialize(count: 1)
+        budget.deallocate()
+    }
+
     /// What a query finds inside `context` (nil: the page), in document order, until `visit` says stop by
-    /// `false`.
+    /// `false`. Throws ``ExtractionError/exhausted(_:)`` where this query costs too much on this page; others may
+    /// still be asked.
     mutating func find(
         _ query: Int, in context: PageMatch?, visit: (PageMatch, inout PageReading) throws -> Bool
     ) throws {
@@ -80,13 +72,15 @@ struct PageReading: ~Copyable {
         case .node(let node)?, .markup(let node)?: scope = node
         case .value?: return
         }
-        switch queries.compiled[query] {
+        let outer = try budget.pointee.enter(query)
+        defer { budget.pointee.leave(to: outer) }
+        switch queries[query] {
         case .itself:
             if let node = scope ?? tree.root { _ = try visit(.node(node), &self) }
         case .css(let program):
             try findCSS(program, within: scope, visit: visit)
-        case .xpath(let program):
-            try findXPath(program, at: scope ?? tree.root ?? tree.top, visit: visit)
+        case .xpath(let expression):
+            try findXPath(expression, at: scope ?? tree.root ?? tree.top, visit: visit)
         }
     }
 
@@ -160,23 +154,21 @@ struct PageReading: ~Copyable {
             if current.isElement {
                 guard try visitElement(current, program, within: scope, visit: visit) else { return }
             } else if program.takesText, current.isText, let parent = current.parentElement, current != top {
-                if isTextSelected(parent, program, within: scope) {
+                if try isTextSelected(parent, program, within: scope) {
                     guard try visit(.node(current), &self) else { return }
                 }
             }
-            if matcher.isExhausted {
-                throw ExtractionError.failed("the selectors take too many steps on this page")
-            }
+            try budget.pointee.spend()
             node = current.following(within: top)
         }
     }
 
     private mutating func isTextSelected(
         _ parent: xmlNodePtr, _ program: SelectorProgram, within scope: xmlNodePtr?
-    ) -> Bool {
+    ) throws -> Bool {
         for alternative in program.alternatives {
             guard case .ownText = alternative.output else { continue }
-            if matcher.matches(parent, alternative.selector, within: scope) { return true }
+            if try matcher.matches(parent, alternative.selector, within: scope) { return true }
         }
         return false
     }
@@ -190,7 +182,7 @@ struct PageReading: ~Copyable {
         var taken = Taken()
         for alternative in program.alternatives {
             if case .ownText = alternative.output { continue }
-            guard matcher.matches(element, alternative.selector, within: scope),
+            guard try matcher.matches(element, alternative.selector, within: scope),
                 let match = taken.match(element, alternative.output, isXML: tree.isXML)
             else { continue }
             guard try visit(match, &self) else { return false }
@@ -228,59 +220,17 @@ struct PageReading: ~Copyable {
     // MARK: XPath
 
     private mutating func findXPath(
-        _ program: XPathProgram, at node: xmlNodePtr, visit: (PageMatch, inout PageReading) throws -> Bool
+        _ expression: XPathExpression, at node: xmlNodePtr,
+        visit: (PageMatch, inout PageReading) throws -> Bool
     ) throws {
-        guard let evaluator = queries.evaluator else { return }
-        if program.operands.count > 1 {
-            for match in try unite(program.operands, at: node, with: evaluator) {
-                guard try visit(match, &self) else { return }
+        let context = XPathContext(node: node)
+        if expression.kind == .nodes {
+            for node in try evaluator.nodes(expression, in: context) {
+                guard try visit(.node(node), &self) else { return }
             }
-            return
+        } else {
+            let text = try evaluator.string(expression, in: context)
+            _ = try visit(.value(String(decoding: text, as: UTF8.self)), &self)
         }
-        try evaluator.evaluate(program.operands[0], at: node) { result in
-            try Self.forEachMatch(in: result) { match in try visit(match, &self) }
-        }
-    }
-
-    /// Every node once, in document order, by merging sorted lists instead of comparing all with all.
-    private func unite(
-        _ operands: [XPathProgram.Operand], at node: xmlNodePtr, with evaluator: XPathEvaluator
-    ) throws -> [PageMatch] {
-        var nodes: [xmlNodePtr] = []
-        for operand in operands {
-            try evaluator.evaluate(operand, at: node) { result in
-                try Self.forEachMatch(in: result) { match in
-                    if case .node(let node) = match { nodes.append(node) }
-                    return true
-                }
-            }
-        }
-        let sorted = nodes.sorted { xmlXPathCmpNodes($0, $1) > 0 }
-        return sorted.indices.filter { $0 == 0 || sorted[$0] != sorted[$0 - 1] }.map { .node(sorted[$0]) }
-    }
-
-    private static func forEachMatch(
-        in result: xmlXPathObjectPtr, visit: (PageMatch) throws -> Bool
-    ) throws {
-        guard result.pointee.type == XPATH_NODESET else {
-            guard let text = xmlXPathCastToString(result) else { return }
-            defer { clibxml_free(text) }
-            _ = try visit(.value(String(cString: text)))
-            return
-        }
-        guard let set = result.pointee.nodesetval else { return }
-        for index in 0..<Int(set.pointee.nodeNr) {
-            guard let node = set.pointee.nodeTab[index], let match = match(node) else { continue }
-            guard try visit(match) else { return }
-        }
-    }
-
-    /// A namespace node is of another structure and belongs to the result; the document stands for its root.
-    private static func match(_ node: xmlNodePtr) -> PageMatch? {
-        if node.pointee.type == XML_NAMESPACE_DECL {
-            let namespace = UnsafeMutableRawPointer(node).assumingMemoryBound(to: xmlNs.self)
-            return namespace.pointee.href.map { .value(String(cString: $0)) }
-        }
-        return .node(node)
     }
 }

@@ -4,16 +4,22 @@ internal import CLibXML
 struct PageTree: ~Copyable {
     let document: xmlDocPtr
     let isXML: Bool
+    /// What stands in the tree's text for characters that it cannot hold.
+    let standIns: StandIns?
 
-    /// `bytes` from `start` are valid UTF-8 without NUL. Throws ``ExtractionError/failed(_:)`` where parsing
-    /// costs too much.
-    init(_ bytes: [UInt8], from start: Int, isXML: Bool) throws {
+    /// Throws ``ExtractionError/failed(_:)`` where parsing costs too much, ``ExtractionError/tooLarge(_:)`` where the tree
+    /// would.
+    init(_ text: PageText, isXML: Bool) throws {
         LibXMLSetup.prepareThread()
         self.isXML = isXML
-        let rewritten = isXML ? XMLReferences.rewritten(bytes[start...]) : nil
-        document = try (rewritten ?? bytes).withUnsafeBytes { buffer in
-            let text = rewritten == nil ? UnsafeRawBufferPointer(rebasing: buffer[start...]) : buffer
-            return try Self.parse(text, isXML: isXML)
+        if isXML {
+            let input = XMLInput(text)
+            standIns = nil
+            document = try Self.parse(input.bytes[input.start...], isXML: true)
+        } else {
+            let input = HTMLInput(text)
+            standIns = input.standIns
+            document = try Self.parse(input.bytes[input.start...], isXML: false)
         }
         if isXML { Self.dropNamespaces(document) }
     }
@@ -28,13 +34,25 @@ struct PageTree: ~Copyable {
     /// Where a walk over all of the page starts.
     var top: xmlNodePtr { UnsafeMutableRawPointer(document).assumingMemoryBound(to: xmlNode.self) }
 
+    private static func parse(_ bytes: ArraySlice<UInt8>, isXML: Bool) throws -> xmlDocPtr {
+        try bytes.withUnsafeBytes { try parse($0, isXML: isXML) }
+    }
+
     private static func parse(_ bytes: UnsafeRawBufferPointer, isXML: Bool) throws -> xmlDocPtr {
         guard let parser = isXML ? xmlNewParserCtxt() : htmlNewParserCtxt() else { throw outOfMemory }
         // Frees HTML parsers too: they are of one kind.
         defer { xmlFreeParserCtxt(parser) }
         var input = ParserInput(bytes, for: parser)
+        var count = NodeCount()
         let parsed = withUnsafeMutablePointer(to: &input) { state in
-            isXML ? parseXML(state, parser) : parseHTML(state, parser)
+            withUnsafeMutablePointer(to: &count) { count in
+                count.pointee.watch(parser, with: count)
+                return isXML ? parseXML(state, parser) : parseHTML(state, parser)
+            }
+        }
+        guard !count.isTooLarge else {
+            xmlFreeDoc(parsed)
+            throw ExtractionError.tooLarge("the page has too many elements and attributes")
         }
         guard !input.isExpired else {
             xmlFreeDoc(parsed)
@@ -50,7 +68,6 @@ struct PageTree: ~Copyable {
     private static func parseHTML(
         _ input: UnsafeMutablePointer<ParserInput>, _ parser: xmlParserCtxtPtr
     ) -> xmlDocPtr? {
-        parser.pointee.sax.pointee.startElement = startElement
         let options =
             HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NOERROR.rawValue | HTML_PARSE_NOWARNING.rawValue
             | HTML_PARSE_NONET.rawValue | HTML_PARSE_COMPACT.rawValue | HTML_PARSE_NODEFDTD.rawValue
@@ -58,8 +75,8 @@ struct PageTree: ~Copyable {
     }
 
     /// No entity or attribute default of a document type is taken over, so none can multiply ("billion
-    /// laughs"), and none is fetched. SAX1 because only there attribute defaults pass through a handler that
-    /// can be left out.
+    /// laughs"), and none is fetched. The first version of SAX, because only there attribute defaults pass through a
+    /// handler that can be left out.
     private static func parseXML(
         _ input: UnsafeMutablePointer<ParserInput>, _ parser: xmlParserCtxtPtr
     ) -> xmlDocPtr? {
@@ -68,24 +85,15 @@ struct PageTree: ~Copyable {
         parser.pointee.sax.pointee.attributeDecl = nil
         parser.pointee.sax.pointee.elementDecl = nil
         parser.pointee.sax.pointee.externalSubset = nil
+        parser.pointee.sax.pointee.endElement = xmlSAX2EndElement
+        parser.pointee.sax.pointee.startElementNs = nil
+        parser.pointee.sax.pointee.endElementNs = nil
+        parser.pointee.sax.pointee.initialized = 1
         let options =
             XML_PARSE_RECOVER.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
             | XML_PARSE_NONET.rawValue | XML_PARSE_COMPACT.rawValue | XML_PARSE_NOENT.rawValue
-            | XML_PARSE_SAX1.rawValue | XML_PARSE_IGNORE_ENC.rawValue
+            | XML_PARSE_IGNORE_ENC.rawValue
         return xmlCtxtReadIO(parser, ParserInput.read, nil, input, nil, "UTF-8", Int32(bitPattern: options))
-    }
-
-    /// Attributes of one element; further ones are dropped. libxml2 appends each by walking over all earlier
-    /// ones.
-    private static let maxAttributes = 1000
-
-    private static let startElement: startElementSAXFunc = { context, name, attributes in
-        if let attributes {
-            var count = 0
-            while count < maxAttributes, attributes[2 * count] != nil { count += 1 }
-            attributes[2 * count] = nil
-        }
-        xmlSAX2StartElement(context, name, attributes)
     }
 
     /// Selectors have no prefixes, so an Atom feed's `entry` is just that: names count without their
@@ -96,6 +104,8 @@ struct PageTree: ~Copyable {
         while let current = node {
             if current.isElement {
                 current.pointee.ns = nil
+                xmlFreeNsList(current.pointee.nsDef)
+                current.pointee.nsDef = nil
                 var attribute = current.pointee.properties
                 while let present = attribute {
                     present.pointee.ns = nil

@@ -10,11 +10,15 @@ struct SiblingPositions {
         var countOfType: Int32
     }
 
-    private var places: [Place] = []
+    /// By ``NodeOrder``'s number.
+    private var places: [Place]
 
-    /// Numbers the elements in document order and leaves the number in the node's field for applications.
-    init(top: xmlNodePtr) {
-        var names: [String: Int32] = [:]
+    init(top: xmlNodePtr, budget: UnsafeMutablePointer<SelectorBudget>) throws {
+        let count = NodeOrder.count(top)
+        try budget.pointee.spend(count)
+        places = Array(
+            repeating: Place(index: 0, count: 0, indexOfType: 0, countOfType: 0), count: count)
+        var names: [String: Int] = [:]
         countChildren(of: top, names: &names)
         var node = top.firstChildOfTree
         while let current = node {
@@ -23,32 +27,30 @@ struct SiblingPositions {
         }
     }
 
-    private mutating func countChildren(of parent: xmlNodePtr, names: inout [String: Int32]) {
-        let first = places.count
-        var types: [Int32] = []
-        var perType: [Int32: Int32] = [:]
+    private mutating func countChildren(of parent: xmlNodePtr, names: inout [String: Int]) {
+        var types: [(number: Int, type: Int)] = []
+        var perType: [Int: Int32] = [:]
         var child = parent.firstChildElement
         while let current = child {
             let name = current.pointee.name.map { String(cString: $0) } ?? ""
-            let type = names[name] ?? Int32(names.count)
+            let type = names[name] ?? names.count
             names[name] = type
-            types.append(type)
+            let number = NodeOrder.number(of: current)
+            types.append((number, type))
             perType[type, default: 0] += 1
-            current.pointee._private = UnsafeMutableRawPointer(bitPattern: places.count)
-            places.append(
-                Place(
-                    index: Int32(types.count), count: 0, indexOfType: perType[type] ?? 0, countOfType: 0))
+            places[number] = Place(
+                index: Int32(types.count), count: 0, indexOfType: perType[type] ?? 0, countOfType: 0)
             child = current.nextElement
         }
-        for (offset, type) in types.enumerated() {
-            places[first + offset].count = Int32(types.count)
-            places[first + offset].countOfType = perType[type] ?? 0
+        for (number, type) in types {
+            places[number].count = Int32(types.count)
+            places[number].countOfType = perType[type] ?? 0
         }
     }
 
     /// From 1.
     func position(of element: xmlNodePtr, fromEnd: Bool, ofType: Bool) -> Int {
-        let place = places[Int(bitPattern: element.pointee._private)]
+        let place = places[NodeOrder.number(of: element)]
         let index = ofType ? place.indexOfType : place.index
         guard fromEnd else { return Int(index) }
         return Int((ofType ? place.countOfType : place.count) - index + 1)

@@ -85,11 +85,23 @@ final class CurlMulti {
     }
 
     /// Ends a transfer at once, its connection too unless other streams share it. One that is over is no error.
-    func cancel(_ ticket: UInt64) {
+    func cancel(_ ticket: UInt64) { end(ticket, .cancelled) }
+
+    private func end(_ ticket: UInt64, _ cause: CurlFailure.Cause) {
         guard let transfer = running.removeValue(forKey: ticket) else { return }
         curl_multi_remove_handle(multi, transfer.easy)
-        transfer.finish(cause: .cancelled)
+        transfer.finish(cause: cause)
         recycle(transfer)
+    }
+
+    /// What is known of an answer whose body is still coming; nil where the transfer is over.
+    func head(of ticket: UInt64) -> CurlAnswer? { running[ticket]?.answer() }
+
+    /// Lets a transfer go on that its stream has paused. Never from within a callback of libcurl's: it delivers what
+    /// it had kept by one.
+    func resume(_ ticket: UInt64) {
+        guard let transfer = running[ticket] else { return }
+        guard curl_easy_pause(transfer.easy, CURLPAUSE_CONT) == CURLE_OK else { return end(ticket, .lost) }
     }
 
     /// Cancels every transfer and closes every connection. Loop's thread; twice is fine.

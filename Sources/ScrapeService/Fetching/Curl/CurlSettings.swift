@@ -33,7 +33,7 @@ struct CurlSettings: Sendable {
 }
 
 /// One request as libcurl is to do it, a redirect not followed.
-struct CurlRequest: Sendable {
+struct CurlRequest {
     var url: String
     /// Sent as a POST; nil: a GET.
     var body: [UInt8]?
@@ -50,6 +50,12 @@ struct CurlRequest: Sendable {
     var userAgent: String
     /// Whole field lines (`Name: value`), checked by the caller: no CR, LF or NUL.
     var headerLines: [String]
+    /// Names of header fields whose values ``CurlAnswer/fields`` is to hold.
+    var wantedFields: [String] = []
+    /// Takes the body of a 2xx answer, which is asked for without a coding.
+    var stream: CurlBodyStream?
+    /// With a stream: the time a server may send nothing.
+    var stallSeconds = 0
 }
 
 /// What came back, whatever its status.
@@ -62,6 +68,10 @@ struct CurlAnswer: Sendable {
     var body: [UInt8]
     var headerBytes: Int
     var seconds: Double
+    /// Of ``CurlRequest/wantedFields``, in that order; the last field line of a name, nil where there is none.
+    var fields: [String?] = []
+    /// Bytes that a ``CurlBodyStream`` took instead of ``body``.
+    var streamedBytes = 0
 
     /// The statuses that user agents follow (Fetch standard §2.2.3); 300 and 304 are answers.
     static func isRedirect(_ status: Int) -> Bool {
@@ -77,6 +87,8 @@ struct CurlFailure: Error, Sendable {
     enum Cause: Hashable, Sendable {
         case dns, connect, tls
         case connectTimeout, timeout
+        /// Nothing came for ``CurlRequest/stallSeconds``.
+        case stalled
         /// Closed, cut or broken before the answer was whole.
         case lost
         case bodyTooLarge, headersTooLarge, tooManyRedirects

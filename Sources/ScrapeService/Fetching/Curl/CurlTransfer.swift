@@ -21,6 +21,10 @@ final class CurlTransfer {
     private var route: CurlRoute?
     private var limits = Limits()
     private var body: [UInt8] = []
+    /// Where the body goes once its answer turned out to be a 2xx.
+    private var stream: CurlBodyStream?
+    private var isStreaming = false
+    private var wantedFields: [String] = []
     private var headers = HeaderNotes()
     private var refusal: Refusal?
     private var dialledAddresses = 0
@@ -31,6 +35,7 @@ final class CurlTransfer {
         var headerBytes = 0
         var cutsBody = false
         var followsRedirect = false
+        var timeoutMilliseconds = 0
     }
 
     private struct HeaderNotes {
@@ -70,7 +75,11 @@ final class CurlTransfer {
         self.completion = completion
         limits = Limits(
             bodyBytes: request.maxBodyBytes, headerBytes: request.maxHeaderBytes,
-            cutsBody: request.cutsBody, followsRedirect: request.followsRedirect)
+            cutsBody: request.cutsBody, followsRedirect: request.followsRedirect,
+            timeoutMilliseconds: request.timeoutMilliseconds)
+        stream = request.stream
+        isStreaming = false
+        wantedFields = request.wantedFields
         headers = HeaderNotes()
         refusal = nil
         dialledAddresses = 0
@@ -98,6 +107,8 @@ final class CurlTransfer {
 
     private func complete(_ outcome: Result<CurlAnswer, CurlFailure>) {
         body = []
+        if isStreaming { stream?.head = answer() }
+        stream = nil
         curl_slist_free_all(headerList)
         headerList = nil
         let completion = self.completion
@@ -107,8 +118,14 @@ final class CurlTransfer {
 
     // MARK: What libcurl tells
 
-    fileprivate func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if body.isEmpty { beginBody() }
+    /// Returns how many bytes were taken, fewer to end the transfer, or libcurl's number that pauses it.
+    fileprivate func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if body.isEmpty, !isStreaming { beginBody() }
+        if isStreaming, let stream { return stream.take(bytes) ? bytes.count : Int(CURL_WRITEFUNC_PAUSE) }
+        return collect(bytes) ? bytes.count : 0
+    }
+
+    private func collect(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let room = limits.bodyBytes - body.count
         guard bytes.count <= room else {
             refusal = limits.cutsBody ? .bodyCut : .bodyTooLarge
@@ -120,6 +137,10 @@ final class CurlTransfer {
     }
 
     private func beginBody() {
+        if stream != nil, 200...299 ~= status {
+            isStreaming = true
+            return
+        }
         if limits.followsRedirect, CurlAnswer.isRedirect(status) {
             limits.bodyBytes = min(limits.bodyBytes, settings.maxRedirectBodyBytes)
             limits.cutsBody = true
@@ -171,9 +192,12 @@ final class CurlTransfer {
         Double(scrape_easy_offset(easy, CURLINFO_TOTAL_TIME_T)) / 1_000_000
     }
 
+    /// The transfer ended before the time it was given.
+    private var isSlow: Bool { stream != nil && Int(seconds * 1000) < limits.timeoutMilliseconds }
+
     private var status: Int { scrape_easy_long(easy, CURLINFO_RESPONSE_CODE) }
 
-    private func answer() -> CurlAnswer {
+    func answer() -> CurlAnswer {
         let status = self.status
         return CurlAnswer(
             status: status,
@@ -182,7 +206,8 @@ final class CurlTransfer {
             retryAfter: header("Retry-After"),
             body: body,
             headerBytes: headers.bytes,
-            seconds: seconds)
+            seconds: seconds,
+            fields: wantedFields.map(header))
     }
 
     private var location: [UInt8]? {
@@ -216,6 +241,7 @@ final class CurlTransfer {
         switch code {
         case CURLE_COULDNT_CONNECT:
             return dialledAddresses == 0 && refusedAddresses > 0 ? .addressRefused : .connect
+        case CURLE_OPERATION_TIMEDOUT where isSlow: return .stalled
         case CURLE_OPERATION_TIMEDOUT:
             return scrape_easy_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0 ? .connectTimeout : .timeout
         // Also what libcurl calls an answer without a status line (HTTP/0.9): then a request was sent.
@@ -237,7 +263,7 @@ extension CurlTransfer {
             easy, Unmanaged.passUnretained(self).toOpaque(),
             { bytes, size, count, context in
                 let buffer = UnsafeRawBufferPointer(start: bytes, count: size * count)
-                return CurlTransfer.from(context!).receiveBody(buffer) ? size * count : 0
+                return CurlTransfer.from(context!).receiveBody(buffer)
             },
             { line, size, count, context in
                 let buffer = UnsafeRawBufferPointer(start: line, count: size * count)
@@ -257,8 +283,6 @@ extension CurlTransfer {
         // Refused, and not needed, while the handle still has its buffer of the transfer before.
         _ = scrape_easy_set_long(easy, CURLOPT_BUFFERSIZE, settings.receiveBufferBytes)
         set(CURLOPT_MAXAGE_CONN, settings.maxIdleSeconds)
-        set(CURLOPT_LOW_SPEED_LIMIT, settings.minBytesPerSecond)
-        set(CURLOPT_LOW_SPEED_TIME, settings.minBytesPerSecond > 0 ? settings.lowSpeedSeconds : 0)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         // Empty, not null: null would take the proxy of the environment.
         set(CURLOPT_PROXY, "")
@@ -269,23 +293,35 @@ extension CurlTransfer {
 
     private func setRequestOptions(_ request: CurlRequest) {
         set(CURLOPT_URL, request.url)
-        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+        // A connection of its own for a stream: one that is paused must not hold up the streams beside it.
+        set(CURLOPT_HTTP_VERSION, Int(request.stream == nil ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         // Behind TLS, wait for the first connection to say whether it takes many streams before opening others.
         set(CURLOPT_PIPEWAIT, request.url.hasPrefix("https:") ? 1 : 0)
-        // Empty: every encoding this libcurl can undo.
-        set(CURLOPT_ACCEPT_ENCODING, "")
+        // Empty: every encoding this libcurl can undo. It undoes what was not asked for, too.
+        set(CURLOPT_ACCEPT_ENCODING, request.stream == nil ? "" : "identity")
         // Redirects are the caller's work: each leads to a host that must be looked up and judged first.
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
         set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
+        setSpeedLimit(request)
         // By Content-Length, before a byte of the body is read.
-        if !request.cutsBody {
+        if !request.cutsBody, request.stream == nil {
             scrape_easy_set_offset(easy, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maxBodyBytes))
         }
         set(CURLOPT_USERAGENT, request.userAgent)
         if let body = request.body { setBody(body) }
         for line in request.headerLines { headerList = curl_slist_append(headerList, line) }
         scrape_easy_set_list(easy, CURLOPT_HTTPHEADER, headerList)
+    }
+
+    /// libcurl does not measure a transfer while it is paused.
+    private func setSpeedLimit(_ request: CurlRequest) {
+        let isBounded = request.stream == nil
+        let bytes = isBounded ? settings.minBytesPerSecond : 1
+        set(CURLOPT_LOW_SPEED_LIMIT, bytes)
+        set(
+            CURLOPT_LOW_SPEED_TIME,
+            bytes == 0 ? 0 : isBounded ? settings.lowSpeedSeconds : request.stallSeconds)
     }
 
     private func setBody(_ body: [UInt8]) {

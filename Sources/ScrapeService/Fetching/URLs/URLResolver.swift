@@ -165,8 +165,9 @@ struct URLResolver {
         let hostAndPort = at.map { authority[($0 + 1)...] } ?? authority
         guard let host = CurlHost(authority: hostAndPort) else { return nil }
         var origin = Array(scheme.prefix.utf8)
-        if let at, at > authority.startIndex {
-            URLBytes.append(authority[..<at], URLBytes.userInformation, to: &origin)
+        let credentials = at.map { Self.withoutEmptyPassword(authority[..<$0]) } ?? []
+        if !credentials.isEmpty {
+            URLBytes.append(credentials, URLBytes.userInformation, to: &origin)
             origin.append(UInt8(ascii: "@"))
         }
         origin.append(contentsOf: host.text.utf8)
@@ -174,6 +175,12 @@ struct URLResolver {
             origin.append(contentsOf: ":\(port)".utf8)
         }
         return origin
+    }
+
+    /// `user:` is `user`, and `:` is nobody.
+    private static func withoutEmptyPassword(_ credentials: Bytes) -> Bytes {
+        let colon = credentials.firstIndex(of: URLBytes.colon)
+        return colon == credentials.endIndex - 1 ? credentials.dropLast() : credentials
     }
 
     // MARK: Reading

@@ -21,6 +21,7 @@ enum PostgresValue: Sendable {
     case texts([String?])
     case jsons([String])
     case uuids([UUID])
+    case bytesArray([[UInt8]])
 
     static func int(_ value: Int) -> PostgresValue { .int(Int64(value)) }
 }
@@ -39,6 +40,7 @@ struct PostgresArguments: Sendable, ExpressibleByArrayLiteral {
         static let text: UInt32 = 25
         static let json: UInt32 = 114
         static let jsonArray: UInt32 = 199
+        static let byteaArray: UInt32 = 1001
         static let float8: UInt32 = 701
         static let int4Array: UInt32 = 1007
         static let textArray: UInt32 = 1009
@@ -100,6 +102,8 @@ struct PostgresArguments: Sendable, ExpressibleByArrayLiteral {
             addArray(TypeID.jsonArray, of: TypeID.json, values) { $0.append(text: $1) }
         case .uuids(let values):
             addArray(TypeID.uuidArray, of: TypeID.uuid, values) { $0.append(uuid: $1) }
+        case .bytesArray(let values):
+            addArray(TypeID.byteaArray, of: TypeID.bytea, values) { $0.append(contentsOf: $1) }
         default: break
         }
     }

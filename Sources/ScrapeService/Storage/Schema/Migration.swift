@@ -31,6 +31,11 @@ struct Migration: Sendable {
         Migration(version: 8, name: "retention functions", sql: retentionFunctions),
         Migration(version: 9, name: "warnings", sql: warnings),
         Migration(version: 10, name: "requests", sql: requestFunctions),
+        Migration(
+            version: 11, name: "files",
+            sql: [fileTables, fileFunctions, fileSettling, fileSweeping].joined(separator: "\n")),
+        Migration(version: 12, name: "fields", sql: fieldFunctions),
+        Migration(version: 13, name: "validators", sql: validatorFunctions),
     ]
 
     static let latestVersion = all.map(\.version).max() ?? 0

@@ -1,0 +1,67 @@
+/// Conditional requests (RFC 9110 §13): asking only for what has changed since an earlier job.
+extension JobRun {
+    func nextBatch() async throws -> [PageSettlement] {
+        var batch = unanswered ?? state.takeBatch()
+        // Before the store is asked: it may not answer, and the batch is taken.
+        unanswered = batch
+        try await recall(&batch)
+        unanswered = batch
+        return batch
+    }
+
+    /// Fills in what unchanged pages of a batch led to. One that has been forgotten meanwhile, its job deleted, is
+    /// put back: it is asked for whole.
+    private func recall(_ batch: inout [PageSettlement]) async throws {
+        let unchanged = batch.indices.filter { batch[$0].isUnrecalled }
+        guard !unchanged.isEmpty else { return }
+        let links = try await context.store.rememberedLinks(lease, of: unchanged.map { batch[$0].page })
+        for index in unchanged {
+            if let links = links[batch[index].page.id] {
+                batch[index].result = .fetched(PageYield(isNotModified: true, isRecalled: true, links: links))
+            } else {
+                batch[index].result = .retry(.http(304), after: .zero)
+            }
+        }
+    }
+}
+
+extension PageSettlement {
+    fileprivate var isUnrecalled: Bool {
+        guard case .fetched(let yield) = result else { return false }
+        return yield.isNotModified && !yield.isRecalled
+    }
+}
+
+extension QueuedPage {
+    /// What to ask along; the fetcher drops it where a redirect leads elsewhere.
+    var conditions: [HeaderField] {
+        guard let validators else { return [] }
+        var fields: [HeaderField] = []
+        if let etag = validators.etag { fields.append(HeaderField(name: "If-None-Match", value: etag)) }
+        if let date = validators.lastModified {
+            fields.append(HeaderField(name: "If-Modified-Since", value: date))
+        }
+        return fields
+    }
+
+    /// Whether the answer says what was asked; any other 304 is a failure.
+    func isUnchanged(_ response: FetchResponse) -> Bool {
+        response.status == 304 && validators != nil && response.finalURL == url.text
+    }
+
+    /// With what the answer says of the page's state. Not where a redirect led elsewhere: there, it says nothing of
+    /// this URL.
+    func remember(_ response: FetchResponse, in result: PageSettlement.Result) -> PageSettlement.Result {
+        guard case .fetched(var yield) = result, response.status == 200, response.finalURL == url.text,
+            request == nil, response.etag != nil || response.lastModified != nil
+        else { return result }
+        yield.validators = PageValidators(etag: response.etag, lastModified: response.lastModified)
+        return .fetched(yield)
+    }
+}
+
+extension JobSpec {
+    func maxBodyBytes(of page: QueuedPage) -> Int {
+        self.page(named: page.kind)?.isSitemap == true ? JobLimits.maxSitemapBytes : limits.maxPageBytes
+    }
+}

@@ -1,0 +1,27 @@
+/// Which of the links that a follow rule finds are followed. Compiled once a job.
+struct LinkFilter: Sendable {
+    private let sameHost: Bool
+    private let allow: Pattern?
+    private let deny: Pattern?
+
+    /// Throws ``PatternError``.
+    init(_ rule: FollowRule) throws(PatternError) {
+        sameHost = rule.sameHost
+        allow = try Self.compile(rule.allow)
+        deny = try Self.compile(rule.deny)
+    }
+
+    private static func compile(_ source: String?) throws(PatternError) -> Pattern? {
+        guard let source else { return nil }
+        return try Pattern(source)
+    }
+
+    /// `host`: that of the page with the link, after redirects. Whether the canonical URL is followed; throws where
+    /// an expression runs away on it, and then it is not.
+    func follows(_ url: WebURL, from host: String?) throws(PatternExhausted) -> Bool {
+        if sameHost, url.host != host { return false }
+        if let deny, try deny.matches(url.text) { return false }
+        guard let allow else { return true }
+        return try allow.matches(url.text)
+    }
+}

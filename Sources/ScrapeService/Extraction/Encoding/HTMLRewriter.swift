@@ -1,0 +1,181 @@
+/// Writes a page anew for ``HTMLInput``: enough of a tokenizer to know text, attribute values, scripts and comments from
+/// one another, as libxml2's parser will.
+struct HTMLRewriter {
+    private(set) var output: [UInt8] = []
+    private(set) var usesStandIns = false
+
+    private let input: UnsafeBufferPointer<UInt8>
+    private let standIns: StandIns
+    private var position = 0
+    private var meetsOwnStandIn = false
+    /// The element around whose text HTML takes as it is: a NUL there is no longer left out.
+    private var textElement: String?
+
+    /// Nil where a reference means one of the stand-ins.
+    static func rewrite(_ bytes: ArraySlice<UInt8>, _ standIns: StandIns) -> HTMLRewriter? {
+        bytes.withUnsafeBufferPointer { input in
+            var rewriter = HTMLRewriter(input, standIns)
+            rewriter.run()
+            return rewriter.meetsOwnStandIn && rewriter.usesStandIns ? nil : rewriter
+        }
+    }
+
+    private init(_ input: UnsafeBufferPointer<UInt8>, _ standIns: StandIns) {
+        self.input = input
+        self.standIns = standIns
+        output.reserveCapacity(input.count + input.count / 8)
+    }
+
+    private enum Place {
+        case text, attribute
+        /// A script, style sheet, comment or declaration: no references.
+        case raw
+    }
+
+    private mutating func run() {
+        while position < input.count {
+            if input[position] == UInt8(ascii: "<") { markup() } else { character(in: .text) }
+        }
+    }
+
+    private func peek(_ ahead: Int = 0) -> UInt8? {
+        position + ahead < input.count ? input[position + ahead] : nil
+    }
+
+    private func stands(_ text: String.UTF8View, ahead: Int = 0) -> Bool {
+        position + ahead + text.count <= input.count
+            && zip(text, input[(position + ahead)...]).allSatisfy { $0 == Self.lowered($1) }
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte + 32 : byte }
+
+    // MARK: Markup
+
+    private mutating func markup() {
+        if stands("<!--".utf8) {
+            for _ in 0..<4 { character(in: .raw) }
+            copy(through: "-->")
+        } else if let next = peek(1), next == UInt8(ascii: "!") || next == UInt8(ascii: "?") {
+            copy(through: ">")
+        } else if let next = peek(1), isLetter(next) || (next == UInt8(ascii: "/") && peek(2).map(isLetter) == true)
+        {
+            tag()
+        } else {
+            character(in: .text)
+        }
+    }
+
+    private func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(Self.lowered(byte)) }
+
+    private mutating func copy(through end: String) {
+        while position < input.count, !stands(end.utf8) { character(in: .raw) }
+        for _ in end.utf8 where position < input.count { character(in: .raw) }
+    }
+
+    private mutating func tag() {
+        let start = position + 1
+        while let byte = peek(), !Self.endsName(byte) { character(in: .raw) }
+        let name = String(decoding: input[start..<position].map(Self.lowered), as: UTF8.self)
+        while let byte = peek(), byte != UInt8(ascii: ">") {
+            if byte == UInt8(ascii: "=") { attributeValue() } else { tagByte() }
+        }
+        let isEmpty = output.last == UInt8(ascii: "/")
+        if peek() != nil { character(in: .raw) }
+        if isEmpty { return }
+        if name == "script" || name == "style" {
+            while position < input.count, !(stands("</".utf8) && stands(name.utf8, ahead: 2)) { character(in: .raw) }
+        } else if Self.textElements.contains(name) {
+            textElement = textElement ?? name
+        } else if let open = textElement, name.dropFirst() == open, name.first == "/" {
+            textElement = nil
+        }
+    }
+
+    private static let textElements: Set<String> = [
+        "title", "textarea", "xmp", "iframe", "noembed", "noframes", "plaintext",
+    ]
+
+    private static func endsName(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ">") || byte == UInt8(ascii: "/") || isSpace(byte)
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0C
+    }
+
+    /// To HTML form feeds separate attributes, to libxml2 they do not.
+    private mutating func tagByte() {
+        if peek() == 0x0C {
+            output.append(0x20)
+            position += 1
+        } else {
+            character(in: .raw)
+        }
+    }
+
+    private mutating func attributeValue() {
+        tagByte()
+        while let byte = peek(), Self.isSpace(byte) { tagByte() }
+        guard let quote = peek(), quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
+            while let byte = peek(), byte != UInt8(ascii: ">"), !Self.isSpace(byte) { character(in: .attribute) }
+            return
+        }
+        tagByte()
+        while let byte = peek(), byte != quote { character(in: .attribute) }
+        if peek() != nil { tagByte() }
+    }
+
+    // MARK: Characters
+
+    private mutating func character(in place: Place) {
+        let byte = input[position]
+        if byte == UInt8(ascii: "&"), place != .raw {
+            reference(in: place)
+        } else if byte == 0 {
+            // Only in text HTML leaves it out (13.2.6.4.7).
+            if place != .text || textElement != nil { write("\u{FFFD}", in: place) }
+            position += 1
+        } else if byte < 0x20, byte != 0x09, byte != 0x0A {
+            write(Unicode.Scalar(byte), in: place)
+            position += 1
+        } else if byte == 0xEF, peek(1) == 0xBF, let last = peek(2), last >= 0xBE {
+            write(last == 0xBE ? "\u{FFFE}" : "\u{FFFF}", in: place)
+            position += 3
+        } else {
+            output.append(byte)
+            position += 1
+        }
+    }
+
+    private mutating func reference(in place: Place) {
+        guard
+            let reference = HTMLReferences.reference(input, at: position, inAttribute: place == .attribute)
+        else {
+            output += "&#38;".utf8
+            position += 1
+            return
+        }
+        for scalar in reference.text.unicodeScalars {
+            if scalar.value >= 0x20 || scalar.value == 0x09 || scalar.value == 0x0A || scalar.value == 0x0D,
+                scalar.isASCII
+            {
+                output += "&#\(scalar.value);".utf8
+            } else {
+                if standIns.contains(scalar) { meetsOwnStandIn = true }
+                write(scalar, in: place)
+            }
+        }
+        position += reference.byteCount
+    }
+
+    /// libxml2 takes any character in an attribute.
+    private mutating func write(_ scalar: Unicode.Scalar, in place: Place) {
+        let isOdd = scalar.value < 0x20 || scalar.value == 0xFFFE || scalar.value == 0xFFFF
+        if isOdd, place != .attribute {
+            usesStandIns = true
+            output += standIns.standIn(for: scalar)
+        } else {
+            output += String(Character(scalar)).utf8
+        }
+    }
+}

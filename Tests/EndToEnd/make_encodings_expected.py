@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes encodings_expected.json: what headless Chromium reads in the pages of encoding_pages.py, served by nginx.
+
+Needs Debian's package `chromium` (290 MB with what it brings along, hence not part of the tests themselves):
+
+    apt-get install chromium && Tests/EndToEnd/make_encodings_expected.py
+"""
+
+import html
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import encoding_pages
+import harness
+import text_pages
+
+HERE = pathlib.Path(__file__).resolve().parent
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/lib/chromium/chromium")
+
+# Every page is opened as a window of its own: a frame would inherit the encoding of the page around it.
+READER = """<!DOCTYPE html><meta charset=utf-8><pre id=found></pre><script>
+const found = {};
+async function read(path) {
+  const page = window.open(path);
+  while (!page.document || page.location.href === "about:blank" || page.document.readyState !== "complete")
+    await new Promise(done => setTimeout(done, 5));
+  const texts = [...page.document.querySelectorAll("SELECTOR")].map(node => NODE);
+  found[path] = {encoding: page.document.characterSet, texts};
+  page.close();
+}
+(async () => {
+  for (const path of PATHS) await read(path);
+  document.getElementById("found").textContent = JSON.stringify(found);
+})();
+</script>"""
+
+
+def read(pages, selector, node="node.textContent"):
+    """`{path: {encoding, texts}}` as Chromium sees `pages`."""
+    reader = READER.replace("PATHS", json.dumps(list(pages))).replace("SELECTOR", selector).replace("NODE", node)
+    served = {**pages, "/reader.html": ("text/html; charset=utf-8", reader.encode())}
+    with harness.PlainSite(served) as site, tempfile.TemporaryDirectory() as profile:
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-popup-blocking",
+                   f"--user-data-dir={profile}", "--virtual-time-budget=1000000", "--timeout=300000", "--dump-dom",
+                   site.origin + "/reader.html"]
+        shown = subprocess.run(command, check=True, capture_output=True).stdout.decode("utf-8", "surrogatepass")
+    return json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', shown, re.S)[1]))
+
+
+def written(name, value):
+    (HERE / name).write_text(json.dumps(value, indent=1, ensure_ascii=True, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    written("encodings_expected.json", read(encoding_pages.pages(), "p"))
