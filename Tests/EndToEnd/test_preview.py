@@ -10,6 +10,7 @@ import pytest
 
 import databases
 import harness
+import test_metrics
 from nginx_site import NginxSite, most_at_once
 
 MANUAL = "/usr/share/gimp/2.0/help/nl"
@@ -167,7 +168,7 @@ def open_preview(port, body):
     return connection
 
 
-def test_more_previews_than_one_client_may_have_are_429(client):
+def test_more_previews_than_one_client_may_have_are_429(client, service):
     # A host of its own: what the test before asked of another still holds there for a while.
     with NginxSite("location /late/ { echo_sleep 20; echo laat; }") as site:
         body = job(site, "/late/y.html", text_kind(), politeness={"per_host_concurrency": 100})
@@ -181,10 +182,11 @@ def test_more_previews_than_one_client_may_have_are_429(client):
         refused = harness.wait_until(refused_beside_another, 10, "429")
         assert int(refused.headers["Retry-After"]) > 0
         assert harness.as_json(refused)["code"] == "too_many_previews"
-        who_leaves_ends_the_fetches(client, site, held)
+        who_leaves_ends_the_fetches(client, service, site, held)
 
 
-def who_leaves_ends_the_fetches(client, site, held):
+def who_leaves_ends_the_fetches(client, service, site, held):
+    harness.wait_until(lambda: test_metrics.Metrics(service)("scrape_fetches_in_flight") == 4, 10, "four fetches are under way")
     began = time.monotonic()
     for connection in held:
         connection.close()

@@ -158,8 +158,9 @@ struct PreviewPageView {
     private static func head(_ text: String) -> String { cut(text, to: maxHeadLength) }
 
     private static func cut(_ text: String, to length: Int) -> String {
-        guard let end = text.unicodeScalars.index(
-            text.startIndex, offsetBy: length, limitedBy: text.endIndex), end < text.endIndex
+        guard
+            let end = text.unicodeScalars.index(
+                text.startIndex, offsetBy: length, limitedBy: text.endIndex), end < text.endIndex
         else { return text }
         return String(text.unicodeScalars[..<end]) + "…"
     }
@@ -182,7 +183,9 @@ struct PreviewPageView {
     }
 
     /// What a run of the job would count for this page.
-    private static func texts(of report: FieldReport?, _ selectors: [PreviewSelector], _ kind: String) -> [String] {
+    private static func texts(of report: FieldReport?, _ selectors: [PreviewSelector], _ kind: String)
+        -> [String]
+    {
         let fields = selectors.filter { if case .field = $0.place { true } else { false } }
         let warnings = (report?.warnings ?? [:]).keys.sorted {
             ($0.field ?? -1, $0.code.rawValue) < ($1.field ?? -1, $1.code.rawValue)

@@ -130,7 +130,8 @@ private struct Parts {
         let compiler = HTMLPageCompiler()
         let context = EngineContext(
             loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,
-            urls: urls, fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
+            urls: urls, fetches: fetches, agreement: agreement,
+            robots: RobotsCache(loop: workLoop, workers: workers),
             robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
             workers: workers, signals: signals, membership: Membership(),
             userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger)

@@ -29,6 +29,9 @@ actor JobPreview {
 
     private struct TimeIsUp: Error {}
 
+    /// How often a preview looks whether the store is still there.
+    private static let trustInterval = Duration.milliseconds(500)
+
     private let context: EngineContext
     private let limits: Limits
     private let pages: JobPages
@@ -56,7 +59,7 @@ actor JobPreview {
         deadline = began + limits.maxDuration
     }
 
-    /// Once. Throws `CancellationError`, and then nothing is under way any more.
+    /// Once. Throws ``PreviewRefusal`` or `CancellationError`, and then nothing is under way any more.
     func run() async throws -> PreviewReport {
         defer { context.fetches.dismiss(seat) }
         for kind in pages.spec.pages {
@@ -80,7 +83,8 @@ actor JobPreview {
     private func startPages() -> [QueuedPage] {
         var round: [QueuedPage] = []
         for entry in pages.spec.start where !seen.contains(entry.kind) {
-            guard let page = StartPages(entries: [entry], urls: context.urls).first(where: { _ in true }) else {
+            guard let page = StartPages(entries: [entry], urls: context.urls).first(where: { _ in true })
+            else {
                 continue
             }
             if let queued = queue(page, depth: 0) { round.append(queued) }
@@ -93,9 +97,13 @@ actor JobPreview {
         guard case .fetched(let yield) = page.settlement.result else { return [] }
         let kind = page.settlement.page.kind
         // A sitemap that names sitemaps: what it is for is further down.
-        if tools[kind]?.kind.isSitemap == true, !yield.links.contains(where: { $0.kind != kind }) { seen.remove(kind) }
+        if tools[kind]?.kind.isSitemap == true, !yield.links.contains(where: { $0.kind != kind }) {
+            seen.remove(kind)
+        }
         return yield.links.compactMap { link in
-            guard !seen.contains(link.kind), link.url.text.utf8.count <= limits.maxURLBytes else { return nil }
+            guard !seen.contains(link.kind), link.url.text.utf8.count <= limits.maxURLBytes else {
+                return nil
+            }
             return queue(link, depth: page.settlement.page.depth + 1)
         }
     }
@@ -126,7 +134,7 @@ actor JobPreview {
         }
     }
 
-    /// Throws `CancellationError` only.
+    /// Throws ``PreviewRefusal`` and `CancellationError` only.
     private func look(at page: QueuedPage) async throws -> PreviewPage {
         do {
             return try await untilDeadline { try await self.attempt(page) }
@@ -136,6 +144,8 @@ actor JobPreview {
             if asked.contains(page.id) { settlement.result = .failed(.timeout) }
             settlement.detail = "the time for the whole preview was over"
             return PreviewPage(settlement: settlement)
+        } catch let refusal as PreviewRefusal {
+            throw refusal
         } catch {
             try Task.checkCancellation()
             context.logger.error(
@@ -150,12 +160,19 @@ actor JobPreview {
         try await withThrowingTaskGroup(of: PreviewPage?.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await body() }
-            group.addTask { [context, deadline] in
-                try await context.loop.sleep(for: max(.zero, deadline - .now))
-                return nil
-            }
+            group.addTask { try await self.waitForDeadline() }
             guard let first = try await group.next(), let page = first else { throw TimeIsUp() }
             return page
+        }
+    }
+
+    /// Throws ``PreviewRefusal/storeIsAway`` where nobody gets a turn any more.
+    private func waitForDeadline() async throws -> PreviewPage? {
+        while true {
+            let left = deadline - .now
+            guard left > .zero else { return nil }
+            try await context.loop.sleep(for: min(left, Self.trustInterval))
+            guard context.membership.isTrusted else { throw PreviewRefusal.storeIsAway }
         }
     }
 
@@ -198,7 +215,9 @@ actor JobPreview {
             }
         }
         // It is a file all the same.
-        if tool.kind.save, case .failure(ExtractionError.notText) = read { read = .success(.fetched(PageYield())) }
+        if tool.kind.save, case .failure(ExtractionError.notText) = read {
+            read = .success(.fetched(PageYield()))
+        }
         look.settlement = pages.settlement(of: page, response, read)
         return look
     }

@@ -96,7 +96,8 @@ extension JobPages {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count + response.streamedBytes)
+                status: response.status, seconds: response.seconds,
+                bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {

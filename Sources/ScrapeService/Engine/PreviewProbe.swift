@@ -11,7 +11,8 @@ struct PreviewProbe: Sendable {
     init(_ kind: PageKind, _ compiler: any PageCompiler) throws {
         self.kind = kind
         self.compiler = compiler
-        let selectors = [kind.each].compactMap(\.self) + kind.fields.map(\.selector) + kind.follow.map(\.links)
+        let selectors =
+            [kind.each].compactMap(\.self) + kind.fields.map(\.selector) + kind.follow.map(\.links)
         itself =
             selectors.contains { $0.language == .json }
             ? Selector(language: .json, source: "$") : Selector(language: .xpath, source: ".")

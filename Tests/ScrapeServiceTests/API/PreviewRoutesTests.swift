@@ -23,7 +23,8 @@ import Testing
                     advert["items"]
                         == .array([
                             .object([
-                                .init("text", .string("Motor 1.1, “mooi”, met 2 wielen")), .init("nothing", .null),
+                                .init("text", .string("Motor 1.1, “mooi”, met 2 wielen")),
+                                .init("nothing", .null),
                             ])
                         ]))
                 guard case .array(let selectors)? = advert["selectors"] else {
@@ -61,7 +62,8 @@ import Testing
     }
 
     /// The engine's first heartbeat may not be back yet.
-    private func settled(_ service: TestService, _ transport: Transport, _ job: String) async throws -> Answer {
+    private func settled(_ service: TestService, _ transport: Transport, _ job: String) async throws -> Answer
+    {
         while true {
             let answer = try await service.send(
                 "POST", "/v1/jobs/preview", headers: ["Content-Type": "application/json"], body: job,
@@ -115,7 +117,9 @@ import Testing
     }
 
     @Test func whatFitsIsShownWhole() throws {
-        let items = (1...7).map { ItemData(json: #"{"n":\#($0),"t":"\#(String(repeating: "x", count: 5000))"}"#) }
+        let items = (1...7).map {
+            ItemData(json: #"{"n":\#($0),"t":"\#(String(repeating: "x", count: 5000))"}"#)
+        }
         let selector = PreviewSelector(place: .follow(2), matched: 3, values: 0)
         let view = PreviewView(report: PreviewReport(pages: [page(1, items: items, selectors: [selector])]))
         let entry = try JSONParser.parse(view.bytes)["pages"]
