@@ -43,6 +43,6 @@ struct ItemView {
 
     /// Stored data is JSON by construction.
     static func parse(_ data: ItemData) -> JSONValue {
-        (try? JSONParser.parse(Array(data.json.utf8))) ?? .object([])
+        (try? JSONDocument(Array(data.json.utf8), rules: .stored).value(of: 0)) ?? .object([])
     }
 }

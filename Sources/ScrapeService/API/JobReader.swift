@@ -93,6 +93,7 @@ struct JobReader {
             findings.add(object.place("each"), "needs fields: what to take of each match")
         }
         object.finish()
+        checkLanguages(of: kind, at: pointer, findings)
         return kind
     }
 
@@ -111,9 +112,13 @@ struct JobReader {
             let sameHost = object.bool("same_host") ?? false
             let allow = object.pattern("allow")
             let deny = object.pattern("deny")
+            let requests = RequestReader(names: [FollowRule.placeholder], findings: findings)
+            let request = requests.read(&object)
+            let url = requests.readURL(&object, request, urls)
             object.finish()
             guard let links, let kind else { return nil }
-            return FollowRule(links: links, kind: kind, sameHost: sameHost, allow: allow, deny: deny)
+            return FollowRule(
+                links: links, kind: kind, sameHost: sameHost, allow: allow, deny: deny, url: url, request: request)
         }
     }
 

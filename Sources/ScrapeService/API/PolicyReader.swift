@@ -25,18 +25,22 @@ extension JobReader {
         policy.retries = fetch.int("retries", in: 0...FetchPolicy.maxRetries) ?? policy.retries
         policy.redirects = fetch.int("redirects", in: 0...FetchPolicy.maxRedirects) ?? policy.redirects
         policy.userAgent = fetch.string("user_agent", maxLength: Self.maxHeaderLength)
-        if let headers = fetch.value("headers") { policy.headers = readHeaders(headers, findings) }
+        if let headers = fetch.value("headers") {
+            policy.headers = Self.readHeaders(headers, at: fetch.place("headers"), findings)
+        }
         policy.conditional = fetch.bool("conditional") ?? policy.conditional
         if policy.conditional { refuseConditions(policy.headers, findings) }
         fetch.finish()
         return policy
     }
 
-    private func readHeaders(_ value: JSONValue, _ findings: Findings) -> [HeaderField] {
-        guard var headers = ObjectReader(value, at: "/fetch/headers", findings) else { return [] }
+    static func readHeaders(
+        _ value: JSONValue, at pointer: String, _ findings: Findings
+    ) -> [HeaderField] {
+        guard var headers = ObjectReader(value, at: pointer, findings) else { return [] }
         return headers.entries().compactMap { entry in
             let place = headers.place(entry.name)
-            guard Self.isToken(entry.name) else {
+            guard isToken(entry.name) else {
                 findings.add(place, "is no field name (RFC 9110 §5.1)")
                 return nil
             }
@@ -44,13 +48,13 @@ extension JobReader {
                 findings.add(place, "is given as fetch.user_agent, which robots.txt is read for")
                 return nil
             }
-            if Self.reservedHeaders.contains(entry.name.lowercased()) {
+            if reservedHeaders.contains(entry.name.lowercased()) {
                 findings.add(place, "is set by the service")
                 return nil
             }
             guard
                 let text = ObjectReader.text(
-                    entry.value, at: place, maxLength: Self.maxHeaderLength, findings)
+                    entry.value, at: place, maxLength: maxHeaderLength, findings)
             else { return nil }
             return HeaderField(name: entry.name, value: text)
         }

@@ -1,7 +1,9 @@
-/// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as}` and
+/// Reads a job's `start`: a URL, a list of URLs, or a list of `{url, variables, as, method, headers, body}` and
 /// `{sitemap, variables, as, allow, deny}`.
 struct StartReader {
     static let maxURLLength = 8_000
+    /// Bodies of all start pages together: they are stored before the job is accepted.
+    private static let maxBodyBytes = 256 << 20
     /// Places of variables in one URL: more are a mistake, and each costs for every URL that is made.
     private static let maxPlaceholders = 32
     /// The contract's names of variables: letters, digits and underscores.
@@ -22,6 +24,7 @@ struct StartReader {
         default:
             entries = [readEntry(value, at: "/start")].compactMap(\.self)
         }
+        checkBodies(entries)
         let count = StartPages(entries: entries, urls: urls).count
         if count > JobReader.maxStartPages {
             let said = count == .max ? "more URLs than can be counted" : "\(count) URLs"
@@ -47,10 +50,15 @@ struct StartReader {
         let variables =
             object.value("variables").map { readVariables($0, at: object.place("variables")) } ?? [:]
         var kind = readKind(&object)
-        if isSitemap { kind = readSitemap(&object, of: kind) }
+        var request: RequestTemplate?
+        if isSitemap {
+            kind = readSitemap(&object, of: kind)
+        } else {
+            request = RequestReader(names: Set(variables.keys), findings: findings).read(&object)
+        }
         object.finish()
         guard let url else { return nil }
-        return entry(url, at: object.place(name), variables: variables, kind: kind)
+        return entry(url, at: object.place(name), variables: variables, kind: kind, request: request)
     }
 
     private func readKind(_ object: inout ObjectReader) -> String? {
@@ -70,17 +78,23 @@ struct StartReader {
     // MARK: URL templates
 
     private func entry(
-        _ value: JSONValue, at pointer: String, variables: [String: URLTemplate.Values?], kind: String?
+        _ value: JSONValue, at pointer: String, variables: [String: URLTemplate.Values?], kind: String?,
+        request: RequestTemplate? = nil
     ) -> StartEntry? {
         guard let text = ObjectReader.text(value, at: pointer, maxLength: Self.maxURLLength, findings),
-            let template = template(text, at: pointer, variables: variables), let kind
+            let template = template(text, at: pointer, variables: variables, request: request), let kind
         else { return nil }
         check(template, at: pointer)
-        return StartEntry(template: template, kind: kind)
+        var entry = StartEntry(template: template, kind: kind, request: request)
+        let inURL = Set(template.variables.map(\.name))
+        entry.requestVariables = (request?.names.subtracting(inURL) ?? []).sorted().compactMap { name in
+            variables[name]?.map { URLTemplate.Variable(name: name, values: $0) }
+        }
+        return entry
     }
 
     private func template(
-        _ text: String, at pointer: String, variables: [String: URLTemplate.Values?]
+        _ text: String, at pointer: String, variables: [String: URLTemplate.Values?], request: RequestTemplate?
     ) -> URLTemplate? {
         var template = URLTemplate(literals: [], variables: [])
         var rest = text[...]
@@ -110,10 +124,22 @@ struct StartReader {
             findings.add(pointer, "names more than \(Self.maxPlaceholders) variables")
             return nil
         }
-        for name in variables.keys.sorted() where !text.contains("{\(name)}") {
+        let inRequest = request?.names ?? []
+        for name in variables.keys.sorted() where !text.contains("{\(name)}") && !inRequest.contains(name) {
             findings.add(pointer, "does not name the variable \(name), which variables defines")
         }
         return isWhole ? template : nil
+    }
+
+    /// They are stored with every start page.
+    private func checkBodies(_ entries: [StartEntry]) {
+        let bytes = entries.reduce(0.0) { sum, entry in
+            let body = entry.request?.body?.literals.reduce(0) { $0 + $1.utf8.count } ?? 0
+            return sum + Double(body) * Double(entry.count)
+        }
+        if bytes > Double(Self.maxBodyBytes) {
+            findings.add("/start", "its bodies have more than \(Self.maxBodyBytes >> 20) MiB together")
+        }
     }
 
     /// Of a range its ends are tried, of a list every value: each with the first values of the others.

@@ -127,7 +127,7 @@ private struct Parts {
         let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
         let agreement = HostAgreement(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
-        let compiler = HTMLPageCompiler()
+        let compiler = PlanCompiler()
         let context = EngineContext(
             loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,
             urls: urls, fetches: fetches, agreement: agreement,

@@ -26,6 +26,22 @@ struct StartEntry: Hashable, Sendable, Codable {
     var template: URLTemplate
     /// The page kind of what it fetches.
     var kind: String
+    /// Nil: plain GETs.
+    var request: RequestTemplate?
+    /// Variables that ``request`` names and the URL does not.
+    var requestVariables: [URLTemplate.Variable] = []
+}
+
+extension StartEntry {
+    init(from decoder: any Decoder) throws {
+        let stored = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            template: try stored.decode(URLTemplate.self, forKey: .template),
+            kind: try stored.decode(String.self, forKey: .kind))
+        request = try stored.decodeIfPresent(RequestTemplate.self, forKey: .request)
+        requestVariables =
+            try stored.decodeIfPresent([URLTemplate.Variable].self, forKey: .requestVariables) ?? []
+    }
 }
 
 /// A kind of page: which links it follows and which items it yields.
@@ -64,6 +80,10 @@ struct FollowRule: Hashable, Sendable, Codable {
     /// is followed; what the other finds is not.
     var allow: String?
     var deny: String?
+    /// What a match leads to, where that is not the URL it has itself.
+    var url: TextTemplate?
+    /// Nil: a plain GET.
+    var request: RequestTemplate?
 }
 
 struct Field: Hashable, Sendable, Codable {
@@ -229,4 +249,12 @@ enum FailurePolicy: String, Sendable, Codable {
     case `continue`
     /// The first page that fails for good ends the job as failed.
     case stop
+}
+
+extension PageKind {
+    /// In the order they stand in a job.
+    var selectors: [Selector] { follow.map(\.links) + [each].compactMap(\.self) + fields.map(\.selector) }
+
+    /// Its selectors are JSONPath; kinds that mix it with others are refused.
+    var isJSON: Bool { selectors.first?.language == .json }
 }

@@ -1,7 +1,8 @@
 /// One request, redirects included.
 struct FetchRequest: Sendable {
     var url: WebURL
-    /// Sent as a POST; nil: a GET.
+    /// RFC 9110 §9.3. Nil: a POST where there is a body, else a GET.
+    var method: String?
     var body: [UInt8]?
     /// Of the whole: names, redirects and bodies.
     var timeout: Duration

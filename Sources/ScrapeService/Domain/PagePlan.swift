@@ -55,6 +55,8 @@ struct SelectorError: Error, Hashable, Sendable {
 enum ExtractionError: Error, Hashable, Sendable {
     /// The body is no text: its type or its bytes say so.
     case notText
+    /// The body is no JSON: what is wrong, and where.
+    case notJSON(String)
     /// What it is instead.
     case notSitemap(String)
     /// More than one page may give: which limit it is.

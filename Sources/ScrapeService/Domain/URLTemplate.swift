@@ -45,28 +45,10 @@ struct URLTemplate: Hashable, Sendable, Codable {
     }
 
     /// How many URLs; `Int.max` where the product overflows.
-    var count: Int {
-        var product = 1
-        for variable in distinct {
-            let (next, overflow) = product.multipliedReportingOverflow(by: variable.values.count)
-            if overflow { return .max }
-            product = next
-        }
-        return product
-    }
+    var count: Int { distinct.combinations }
 
     /// The URL number `index`, `0 ..< count`.
-    func url(at index: Int) -> String {
-        let distinct = distinct
-        guard !distinct.isEmpty else { return literals[0] }
-        var values: [String: String] = [:]
-        var rest = index
-        for variable in distinct.reversed() {
-            values[variable.name] = variable.values[rest % variable.values.count]
-            rest /= variable.values.count
-        }
-        return url(with: values)
-    }
+    func url(at index: Int) -> String { url(with: distinct.values(at: index)) }
 
     /// The URL with each variable's value by name.
     func url(with values: [String: String]) -> String {
@@ -79,6 +61,44 @@ struct URLTemplate: Hashable, Sendable, Codable {
     }
 }
 
+extension [URLTemplate.Variable] {
+    /// How many combinations of values; `Int.max` where the product overflows.
+    var combinations: Int {
+        var product = 1
+        for variable in self {
+            let (next, overflow) = product.multipliedReportingOverflow(by: variable.values.count)
+            if overflow { return .max }
+            product = next
+        }
+        return product
+    }
+
+    /// The combination number `index`, by name; the last variable changes fastest.
+    func values(at index: Int) -> [String: String] {
+        var values: [String: String] = [:]
+        var rest = index
+        for variable in reversed() {
+            values[variable.name] = variable.values[rest % variable.values.count]
+            rest /= variable.values.count
+        }
+        return values
+    }
+}
+
+extension StartEntry {
+    private var variables: [URLTemplate.Variable] { template.distinct + requestVariables }
+
+    /// How many pages; `Int.max` where the product overflows.
+    var count: Int { variables.combinations }
+
+    /// The page number `index`, `0 ..< count`. Nil where the values make no URL.
+    func page(at index: Int, _ urls: any URLParsing) -> DiscoveredPage? {
+        let values = variables.values(at: index)
+        guard let url = urls.parse(template.url(with: values)) else { return nil }
+        return DiscoveredPage(kind: kind, url: url, request: request?.request(with: values))
+    }
+}
+
 /// Every start page of a job, made one at a time: a million of them cost no memory.
 struct StartPages: Sequence, Sendable {
     let entries: [StartEntry]
@@ -86,7 +106,7 @@ struct StartPages: Sequence, Sendable {
 
     var count: Int {
         entries.reduce(0) { sum, entry in
-            let (next, overflow) = sum.addingReportingOverflow(entry.template.count)
+            let (next, overflow) = sum.addingReportingOverflow(entry.count)
             return overflow ? .max : next
         }
     }
@@ -97,15 +117,15 @@ struct StartPages: Sequence, Sendable {
         return AnyIterator {
             while entry < entries.count {
                 let current = entries[entry]
-                guard index < current.template.count else {
+                guard index < current.count else {
                     entry += 1
                     index = 0
                     continue
                 }
                 defer { index += 1 }
                 // A value may make a URL unreadable; the entry itself was validated with its first values.
-                guard let url = urls.parse(current.template.url(at: index)) else { continue }
-                return DiscoveredPage(kind: current.kind, url: url)
+                guard let page = current.page(at: index, urls) else { continue }
+                return page
             }
             return nil
         }

@@ -10,22 +10,34 @@ struct JobHeaders: Sendable {
 
     init(_ spec: JobSpec, _ urls: any URLParsing) {
         all = spec.fetch.headers
-        harmless = all.filter { !Self.credentials.contains($0.name.lowercased()) }
-        trusted =
-            harmless.count == all.count
-            ? [] : Set(spec.start.compactMap { Self.origin(of: $0.template, urls) })
+        harmless = all.filter { !Self.isCredential($0) }
+        let followed = spec.pages.flatMap(\.follow).compactMap(\.url)
+        trusted = Set(
+            spec.start.compactMap { Self.origin(of: $0.template.literals, urls) }
+                + followed.compactMap { Self.origin(of: $0.literals, urls) })
     }
 
-    /// Start pages and the pages of their origins get every field, others no credentials.
+    /// Start pages and the pages of trusted origins get every field, others no credentials. What the page's own
+    /// request names replaces the job's field of that name.
     func fields(for page: QueuedPage) -> [HeaderField] {
-        harmless.count == all.count || page.depth == 0 || trusted.contains(page.url.origin) ? all : harmless
+        let isTrusted = page.depth == 0 || trusted.contains(page.url.origin)
+        let ours = isTrusted ? all : harmless
+        guard let own = page.request?.headers, !own.isEmpty else { return ours }
+        let sent = isTrusted ? own : own.filter { !Self.isCredential($0) }
+        let names = Set(own.map { $0.name.lowercased() })
+        return ours.filter { !names.contains($0.name.lowercased()) } + sent
     }
 
-    /// Nil where a variable is part of the host: then only the start pages themselves are trusted.
-    private static func origin(of template: URLTemplate, _ urls: any URLParsing) -> String? {
-        guard let written = template.literals.first, let url = urls.parse(written) else { return nil }
+    private static func isCredential(_ field: HeaderField) -> Bool {
+        credentials.contains(field.name.lowercased())
+    }
+
+    /// Of a template, by the text around its places. Nil where one of them is part of the host: then only the start
+    /// pages themselves are trusted.
+    private static func origin(of literals: [String], _ urls: any URLParsing) -> String? {
+        guard let written = literals.first, let url = urls.parse(written) else { return nil }
         let parts = written.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-        guard template.variables.isEmpty || parts.count == 4 else { return nil }
+        guard literals.count == 1 || parts.count == 4 else { return nil }
         return url.origin
     }
 }

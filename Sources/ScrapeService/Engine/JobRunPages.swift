@@ -113,6 +113,8 @@ extension JobPages {
         let policy = spec.fetch
         return FetchRequest(
             url: page.url,
+            method: page.request?.method,
+            body: page.request?.body.map { Array($0.utf8) },
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
@@ -147,6 +149,9 @@ extension JobPages {
             settlement.result = spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
+        case .failure(ExtractionError.notJSON(let detail)):
+            settlement.result = .failed(.notJSON)
+            settlement.detail = detail
         case .failure(ExtractionError.notSitemap(let detail)):
             settlement.result = .failed(.notSitemap)
             settlement.detail = detail

@@ -23,7 +23,10 @@ struct PageWork: Sendable {
         let base = base(of: extraction, finalURL: response.finalURL)
         let links = links(of: &extraction, base: base, finalURL: response.finalURL)
         let report = PageFields(kind, urls).finish(&extraction, base: base)
-        return .fetched(PageYield(items: extraction.items.map(encode), links: links, fields: report))
+        return .fetched(
+            PageYield(
+                items: extraction.items.map(encode), links: links, encoding: extraction.encoding,
+                fields: report))
     }
 
     /// What references of the page are resolved against.
@@ -76,13 +79,12 @@ struct PageWork: Sendable {
         var links: [DiscoveredPage] = []
         var exhausted = 0
         for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
-            var looked: Set<WebURL> = []
-            for case let url? in urls.resolve(references, against: base) {
+            var looked: Set<DiscoveredPage> = []
+            for page in LinkedPages(rule: rule, urls: urls).pages(references, base: base) {
                 if exhausted == Self.maxExhausted { break }
-                let page = DiscoveredPage(kind: rule.kind, url: url)
-                guard looked.insert(url).inserted, !seen.contains(page) else { continue }
+                guard looked.insert(page).inserted, !seen.contains(page) else { continue }
                 do throws(PatternExhausted) {
-                    guard try filter.follows(url, from: own) else { continue }
+                    guard try filter.follows(page.url, from: own) else { continue }
                 } catch {
                     exhausted += 1
                     continue

@@ -32,6 +32,7 @@ enum FieldConversion {
         case (.integer, .number(let text)): return wholeNumber(text).map(FieldValue.number)
         case (.text, .bool), (.text, .number): return text(of: .json(json)).map(FieldValue.text)
         case (.number, .number(let text)), (.boolean, .number(let text)): return value(of: text, as: type)
+        case (.text, .array), (.text, .object): return .text(String(decoding: json.bytes, as: UTF8.self))
         case (_, .string(let text)): return value(of: trimmed ? Self.trimmed(text) : text, as: type)
         default: return nil
         }

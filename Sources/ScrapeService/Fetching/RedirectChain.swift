@@ -14,6 +14,7 @@ struct RedirectChain {
 
     /// What is asked for now; in the end, where the answer came from.
     private(set) var url: WebURL
+    private(set) var method: String
     private(set) var body: [UInt8]?
     private(set) var headers: [HeaderField]
     private let first: WebURL
@@ -25,7 +26,9 @@ struct RedirectChain {
     init(_ request: FetchRequest) {
         url = request.url
         first = request.url
-        body = request.body
+        method = request.method ?? (request.body == nil ? "GET" : "POST")
+        // A POST always has a body, if an empty one.
+        body = request.body ?? (method == "POST" ? [] : nil)
         headers = request.headers
         maxRedirects = request.maxRedirects
     }
@@ -50,7 +53,8 @@ struct RedirectChain {
             throw CurlFailure(cause: .schemeRefused)
         }
         redirects += 1
-        if body != nil, 301...303 ~= answer.status {
+        if becomesGET(answer.status) {
+            method = "GET"
             body = nil
             drop(Self.ofTheBody)
         }
@@ -61,6 +65,15 @@ struct RedirectChain {
         }
         url = next
         return true
+    }
+
+    /// 303 asks for it; after 301 and 302 everybody makes a POST a GET, and only that. 307 and 308 keep the request.
+    private func becomesGET(_ status: Int) -> Bool {
+        switch status {
+        case 301, 302: method == "POST"
+        case 303: method != "GET"
+        default: false
+        }
     }
 
     private mutating func drop(_ names: Set<String>) {

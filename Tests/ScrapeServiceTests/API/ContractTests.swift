@@ -22,7 +22,7 @@ import Yams
         let store = PostgresStore(
             StorageConfiguration(databaseURL: ""), on: loop, logger: TestPostgres.logger)
         let context = APIContext(
-            catalog: store, files: store, urls: CurlURLs(), compiler: HTMLPageCompiler(),
+            catalog: store, files: store, urls: CurlURLs(), compiler: PlanCompiler(),
             signals: JobSignals(),
             preview: { _, _ in PreviewReport() },
             workers: WorkerPool(threads: 1),
@@ -80,7 +80,7 @@ import Yams
         let folder = SourceTree.root.appending(path: "Examples/jobs")
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         #expect(!files.isEmpty)
-        let reader = JobReader(urls: CurlURLs(), compiler: HTMLPageCompiler())
+        let reader = JobReader(urls: CurlURLs(), compiler: PlanCompiler())
         for file in files where file.pathExtension == "json" {
             #expect(throws: Never.self, "\(file.lastPathComponent)") {
                 try reader.read(Array(try Data(contentsOf: file)))

@@ -46,7 +46,7 @@ final class TestService: Sendable {
         let pools = ["api": catalog.pool, "jobs": work.pool]
         let signals = JobSignals()
         let urls = CurlURLs()
-        let compiler = HTMLPageCompiler()
+        let compiler = PlanCompiler()
         var fetching = FetchConfiguration()
         fetching.egress = EgressPolicy(allowed: [try CIDR("127.0.0.0/8")])
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)

@@ -6,7 +6,7 @@ import Testing
 
 private func read(_ webhook: String) -> Result<Webhook?, Problem> {
     let job = #"{"start":"http://h/","pages":{"p":{"fields":{"t":"h1"}}},"webhook":\#(webhook)}"#
-    let reader = JobReader(urls: CurlURLs(), compiler: HTMLPageCompiler())
+    let reader = JobReader(urls: CurlURLs(), compiler: PlanCompiler())
     do {
         return .success(try reader.read(Array(job.utf8)).webhook)
     } catch {

@@ -17,6 +17,7 @@ import Testing
         ],
         "ScrapeService": [
             "JSON": [],
+            "JSON/Path": ["JSON", "Patterns"],
             "Domain": [],
             "Words": [],
             "Robots": [],
@@ -34,7 +35,7 @@ import Testing
             "Extraction/Encoding": ["Domain"],
             "Extraction/Sitemaps": ["Domain", "Robots", "Extraction/LibXML", "Extraction/Encoding"],
             "Extraction": [
-                "Domain", "JSON", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
+                "Domain", "JSON", "JSON/Path", "Patterns", "Extraction/LibXML", "Extraction/Selectors",
                 "Extraction/Encoding", "Extraction/Sitemaps",
             ],
             "Storage/Postgres": [],
