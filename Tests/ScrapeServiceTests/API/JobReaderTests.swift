@@ -120,7 +120,7 @@ private func pointers(_ text: String) -> [String] {
         (#"{"start":["http://h/",7],"pages":{"p":{"fields":{"t":"p"}}}}"#, ["/start/1"]),
         (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"p["}}}}"#, ["/pages/p/fields/t"]),
         (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"//p["}}}}"#, ["/pages/p/fields/t"]),
-        (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"$.a"}}}}"#, ["/pages/p/fields/t"]),
+        (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"$.a["}}}}"#, ["/pages/p/fields/t"]),
         (#"{"start":"http://h/","pages":{"p":{"save":false}}}"#, ["/pages/p"]),
         (#"{"start":"http://h/","pages":{"p":{"fields":{"t":"p"},"save":1}}}"#, ["/pages/p/save"]),
         (job(more: #","fetch":{"file_timeout_seconds":86401}"#), ["/fetch/file_timeout_seconds"]),
