@@ -43,4 +43,38 @@ import Testing
         let partly = URLTemplate(literals: ["http://a", ".test/"], variables: [variable])
         #expect(names(self.headers([partly]), "http://a/", depth: 1) == ["Accept-Language"])
     }
+
+    @Test func thePagesOwnRequestReplacesFieldsOfTheJob() {
+        let headers = headers([URLTemplate(literals: ["http://site.test/"], variables: [])])
+        func fields(_ url: String) -> [HeaderField] {
+            var page = QueuedPage(id: 1, kind: "page", url: WebURL(canonical: url), depth: 1, attempt: 0)
+            page.request = PageRequest(
+                method: "POST",
+                headers: [
+                    HeaderField(name: "accept-language", value: "en"),
+                    HeaderField(name: "Authorization", value: "Bearer y"), HeaderField(name: "X-A", value: "1"),
+                ])
+            return headers.fields(for: page)
+        }
+        #expect(
+            fields("http://site.test/x").map { "\($0.name): \($0.value)" } == [
+                "Cookie: a=b", "accept-language: en", "Authorization: Bearer y", "X-A: 1",
+            ])
+        #expect(
+            fields("http://other.test/").map(\.name) == ["accept-language", "X-A"],
+            "a page's request tells another server no secret either")
+    }
+
+    @Test func whereALinksTemplateLeadsIsTrusted() {
+        var spec = JobSpec(name: nil, start: [], pages: [PageKind(name: "page")])
+        var url = TextTemplate()
+        url.append("https://api.test/x?cursor=")
+        url.append(TextTemplate.Place(name: "link", encoding: .percent))
+        let links = Selector(language: .json, source: "$.next")
+        spec.pages[0].follow = [FollowRule(links: links, kind: "page", url: url)]
+        spec.fetch.headers = [HeaderField(name: "Authorization", value: "Bearer x")]
+        let headers = JobHeaders(spec, CurlURLs())
+        #expect(names(headers, "https://api.test/x?cursor=1", depth: 3) == ["Authorization"])
+        #expect(names(headers, "https://api.test.evil.test/x", depth: 3) == [])
+    }
 }

@@ -25,6 +25,26 @@ import Testing
     }
 
     @Test(arguments: [
+        ("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("PUT", 303, "GET"), ("PUT", 307, "PUT"), ("PATCH", 308, "PATCH"),
+        ("DELETE", 302, "DELETE"), ("DELETE", 303, "GET"), ("POST", 302, "GET"), ("POST", 307, "POST"),
+        ("GET", 303, "GET"), ("GET", 307, "GET"),
+    ])
+    func theMethodChangesWhereTheStandardSaysSo(method: String, status: Int, becomes: String) throws {
+        var request = makeFetch("http://a/", body: method == "GET" ? nil : [1])
+        request.method = method
+        let chain = try follow(request, [(status, "/b")])
+        #expect(chain.method == becomes)
+        #expect(chain.body == (becomes == "GET" ? nil : [1]))
+    }
+
+    @Test func aPostWithoutABodyHasAnEmptyOne() {
+        var request = makeFetch("http://a/")
+        #expect(RedirectChain(request).method == "GET")
+        request.method = "POST"
+        #expect(RedirectChain(request).body == [])
+    }
+
+    @Test(arguments: [
         ("http://a/x", true), ("//a/x", true), ("/x", true), ("http://a:80/x", true), ("http://A/x", true),
         ("http://u@a/", true), ("https://a/x", false), ("http://a:81/x", false), ("http://b/x", false),
         ("http://a./x", false), ("http://b.a/x", false),

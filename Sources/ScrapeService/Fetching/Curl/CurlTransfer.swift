@@ -24,6 +24,8 @@ final class CurlTransfer {
     /// Where the body goes once its answer turned out to be a 2xx.
     private var stream: CurlBodyStream?
     private var isStreaming = false
+    /// Its buffer is a stream's: too small for others.
+    private(set) var isForStream = false
     private var wantedFields: [String] = []
     private var headers = HeaderNotes()
     private var refusal: Refusal?
@@ -78,6 +80,7 @@ final class CurlTransfer {
             cutsBody: request.cutsBody, followsRedirect: request.followsRedirect,
             timeoutMilliseconds: request.timeoutMilliseconds)
         stream = request.stream
+        isForStream = request.stream != nil
         isStreaming = false
         wantedFields = request.wantedFields
         headers = HeaderNotes()
