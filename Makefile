@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz build format lint docs bench bench-http bench-bounds image clean
+.PHONY: help demo test chaos fuzz build format lint docs bench bench-http bench-bounds bench-files image clean
 
 SOURCES := Sources Tests Benchmarks Fuzzing/Sources/Fuzz Fuzzing/Package.swift Package.swift $(wildcard Examples)
 
@@ -60,6 +60,11 @@ bench-bounds: ## Measure memory with a million queued URLs, and from job to job
 	Scripts/bootstrap bench
 	swift build -c release --product scrape-service
 	Benchmarks/bounds/run
+
+bench-files: ## Measure memory and speed of saving a file of 5 GiB
+	Scripts/bootstrap bench
+	swift build -c release --product scrape-service
+	Benchmarks/files/run --baselines
 
 image: ## Build the container image with buildah
 	Scripts/build-image

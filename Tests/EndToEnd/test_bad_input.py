@@ -83,9 +83,6 @@ NOT_YET = [
     ("saved files", "/pages/advert/save", True, "/pages/advert/save"),
     ("JSONPath", "/pages/advert/fields/text", "$.title", "/pages/advert/fields/text"),
     ("JSONPath as an object", "/pages/advert/fields/text", {"json": "$.title"}, None),
-    ("a capture group", "/pages/advert/fields/text", {"css": "p", "match": "a(b)"}, "/pages/advert/fields/text"),
-    ("a typed field", "/pages/advert/fields/text", {"css": "p", "type": "number"}, "/pages/advert/fields/text"),
-    ("a required field", "/pages/advert/fields/text", {"css": "p", "required": True}, "/pages/advert/fields/text"),
 ]
 
 

@@ -65,7 +65,7 @@ def test_the_python_manual_is_crawled_as_wget_does(client, manual, reached):
     assert len(titles) == status["progress"]["items"] == status["progress"]["fetched"]
 
 
-@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("level", [0, 1, 2])
 def test_the_python_manual_is_crawled_as_deep_as_asked(client, manual, level):
     """wget's level 0 is without end; its level n is depth n, for the start page is fetched at any."""
     manual.forget()

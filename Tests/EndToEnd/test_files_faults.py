@@ -1,6 +1,7 @@
 """Saved files when something goes wrong: nothing is half, nothing mixed, nothing fetched twice that need not be."""
 
 import collections
+import contextlib
 import pathlib
 import re
 import signal
@@ -100,7 +101,7 @@ def interrupt(running, how):
 def test_a_file_goes_on_where_it_was(binary, how):
     with databases.Server() as server, file_site.FileSite(rate=SLOW) as site:
         running = Running(binary, server, site)
-        with running.service as service:
+        with contextlib.closing(running.service) as service:
             stored = interrupt(running, how)
             running.check(service.client, PDF.read_bytes())
         first, *more = site.requests("/big.pdf")
@@ -111,7 +112,7 @@ def test_a_file_goes_on_where_it_was(binary, how):
 def test_a_file_that_changed_meanwhile_is_never_mixed(binary):
     with databases.Server() as server, file_site.FileSite(rate=SLOW) as site:
         running = Running(binary, server, site)
-        with running.service as service:
+        with contextlib.closing(running.service) as service:
             service.kill()
             site.add("big.pdf", OTHER)
             service.start()
@@ -123,7 +124,7 @@ def test_a_file_that_changed_meanwhile_is_never_mixed(binary):
 def test_another_replica_takes_a_file_over_from_a_frozen_one(binary):
     with databases.Server() as server, file_site.FileSite(rate="400k") as site:
         running = Running(binary, server, site, file_timeout_seconds=120)
-        with running.service as frozen, \
+        with contextlib.closing(running.service) as frozen, \
                 harness.Service(binary, arguments=["--database-url", server.url]) as other:
             stored = running.stored()
             frozen.process.send_signal(signal.SIGSTOP)
@@ -142,7 +143,7 @@ def test_another_replica_takes_a_file_over_from_a_frozen_one(binary):
 def test_a_cancelled_file_leaves_nothing(binary):
     with databases.Server() as server, file_site.FileSite(rate="400k") as site:
         running = Running(binary, server, site, file_timeout_seconds=120)
-        with running.service as service:
+        with contextlib.closing(running.service) as service:
             began = time.monotonic()
             assert service.client.post(f"/v1/jobs/{running.job_id}/cancel").status == 202
             status = service.client.finished(running.job_id)
@@ -155,7 +156,7 @@ def test_a_cancelled_file_leaves_nothing(binary):
 def test_a_database_that_goes_away_costs_a_file_nothing(binary):
     with databases.Server() as server, file_site.FileSite(rate=SLOW) as site:
         running = Running(binary, server, site, retries=0)
-        with running.service as service:
+        with contextlib.closing(running.service) as service:
             server.stop()
             time.sleep(3)
             server.start()

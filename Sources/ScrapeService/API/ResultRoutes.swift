@@ -138,6 +138,8 @@ struct ResultRoutes: Sendable {
             if let seconds = entry.seconds { row.number(seconds) } else { row.null() }
             row.key("fetched_at")
             row.date(entry.fetchedAt)
+            row.key("encoding")
+            row.string(optional: entry.encoding)
         }
     }
 }

@@ -48,8 +48,8 @@ struct SelectorReader {
             findings.add(object.place(name), "must be a string, not \(value.kind)")
             return nil
         }
-        guard !source.isEmpty else {
-            findings.add(object.place(name), "must not be empty")
+        guard !source.isEmpty, !source.utf8.contains(0) else {
+            findings.add(object.place(name), "must not be empty, nor contain U+0000")
             return nil
         }
         do throws(PatternError) {

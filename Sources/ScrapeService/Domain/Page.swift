@@ -52,6 +52,8 @@ struct PageYield: Sendable {
     var items: [ItemData] = []
     /// Already resolved and canonical, each once.
     var links: [DiscoveredPage] = []
+    /// As in ``Extraction/encoding``.
+    var encoding: String?
     var file: SavedFile?
     /// What its items lack; nil: there is nothing to say.
     var fields: FieldReport?
@@ -84,7 +86,7 @@ struct PageSettlement: Sendable {
     /// Body bytes after decompression.
     var bytes = 0
     var seconds = 0.0
-    /// What happened, for a person; names no address and no path of this machine.
+    /// What happened, for a person; names no address and no path of this machine. Not of a page that was fetched.
     var detail: String?
 }
 
@@ -158,4 +160,6 @@ struct LedgerEntry: Sendable {
     var bytes: Int?
     var seconds: Double?
     var fetchedAt: Date?
+    /// As in ``Extraction/encoding``.
+    var encoding: String?
 }

@@ -19,7 +19,8 @@ struct ContentRange: Hashable, Sendable {
             return
         }
         let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false).map(Self.number)
-        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, length.map({ last < $0 }) ?? true
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last,
+            length.map({ last < $0 }) ?? true
         else { return nil }
         bytes = first...last
     }

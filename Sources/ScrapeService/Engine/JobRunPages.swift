@@ -85,7 +85,8 @@ extension JobRun {
         do {
             let response = try await context.fetcher.fetch(request)
             metrics.fetchEnded(
-                status: response.status, seconds: response.seconds, bytes: response.body.count + response.streamedBytes)
+                status: response.status, seconds: response.seconds,
+                bytes: response.body.count + response.streamedBytes)
             return response
         } catch {
             if let failure = error as? FetchFailure {

@@ -69,7 +69,8 @@ actor PageSaver: BodySink {
     /// `CancellationError`, ``FetchFailure``.
     func recall() async throws {
         let upload = try await openUpload()
-        guard let head = upload.head, upload.bytes > 0, state.mayResume, PageSavingState.canResume(head) else {
+        guard let head = upload.head, upload.bytes > 0, state.mayResume, PageSavingState.canResume(head)
+        else {
             return
         }
         while stored < upload.bytes {
@@ -166,7 +167,8 @@ actor PageSaver: BodySink {
             pending = []
         }
         let file = SavedFile(
-            head: head, bytes: stored, sha256: Array(hasher.finalize()), content: .upload(try await openUpload().id))
+            head: head, bytes: stored, sha256: Array(hasher.finalize()),
+            content: .upload(try await openUpload().id))
         return (file, body)
     }
 

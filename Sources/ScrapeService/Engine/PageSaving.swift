@@ -45,7 +45,8 @@ extension JobRun {
         let isRead = !kind.follow.isEmpty || !kind.fields.isEmpty
         let hasOwnRange = lease.spec.fetch.headers.contains { $0.name.lowercased() == "range" }
         return PageSaver(
-            page, lease, context, party: seat.number, maxReadBytes: isRead ? lease.spec.limits.maxPageBytes : 0,
+            page, lease, context, party: seat.number,
+            maxReadBytes: isRead ? lease.spec.limits.maxPageBytes : 0,
             mayResume: page.request == nil && !hasOwnRange, logger: logger)
     }
 
@@ -73,7 +74,9 @@ extension JobRun {
             } catch let failure as FetchFailure {
                 spent += failure.seconds
                 // The server tired of waiting for the store: it is not its fault.
-                if failure.code == .connectionLost, spent < fileTimeout, await saver.takeStoreWasAway() { continue }
+                if failure.code == .connectionLost, spent < fileTimeout, await saver.takeStoreWasAway() {
+                    continue
+                }
                 throw failure
             }
             spent += response.seconds
@@ -88,7 +91,9 @@ extension JobRun {
         }
     }
 
-    private var fileTimeout: Double { lease.spec.fetch.fileTimeoutSeconds ?? FetchPolicy.defaultFileTimeoutSeconds }
+    private var fileTimeout: Double {
+        lease.spec.fetch.fileTimeoutSeconds ?? FetchPolicy.defaultFileTimeoutSeconds
+    }
 
     private func savingRequest(
         for page: QueuedPage, _ saver: PageSaver, spent: Double

@@ -156,7 +156,8 @@ struct PageSavingState {
 
     private static func head(of answer: FetchResponse) -> FileHead {
         FileHead(
-            status: answer.status, finalURL: answer.finalURL, contentType: answer.contentType, etag: answer.etag,
+            status: answer.status, finalURL: answer.finalURL, contentType: answer.contentType,
+            etag: answer.etag,
             lastModified: hasStrongTime(answer) || strongTag(answer.etag) != nil ? answer.lastModified : nil,
             disposition: answer.fields?.contentDisposition, isEncoded: isEncoded(answer))
     }

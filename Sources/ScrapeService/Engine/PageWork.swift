@@ -23,7 +23,10 @@ struct PageWork: Sendable {
         let base = base(of: extraction, finalURL: response.finalURL)
         let links = links(of: &extraction, base: base, finalURL: response.finalURL)
         let report = PageFields(kind, urls).finish(&extraction, base: base)
-        return .fetched(PageYield(items: extraction.items.map(encode), links: links, fields: report))
+        return .fetched(
+            PageYield(
+                items: extraction.items.map(encode), links: links, encoding: extraction.encoding,
+                fields: report))
     }
 
     /// What references of the page are resolved against.

@@ -22,7 +22,8 @@ extension AnswerFields {
     /// `values` of ``names``.
     fileprivate convenience init(_ values: [String?]) {
         self.init(
-            etag: values[0], lastModified: values[1], contentDisposition: values[2], contentEncoding: values[3],
+            etag: values[0], lastModified: values[1], contentDisposition: values[2],
+            contentEncoding: values[3],
             contentRange: values[4], date: values[5], contentLength: values[6].flatMap { Int64($0) })
     }
 }
@@ -49,6 +50,7 @@ extension FetchFailure {
         case .bodyTooLarge: (.tooLarge, "the body is larger than \(request.maxBodyBytes) bytes")
         case .headersTooLarge: (.tooLarge, "the header fields of the answer are too large")
         case .tooManyCodings: (.tooLarge, "the body is compressed more than once")
+        case .codingRefused: (.tooLarge, "the body is compressed in a way that was not asked for")
         case .tooManyRedirects: (.tooManyRedirects, "more than \(request.maxRedirects) redirects")
         case .addressRefused:
             (

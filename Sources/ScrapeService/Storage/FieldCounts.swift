@@ -1,7 +1,7 @@
 /// What the pages of a batch say of their fields, the way `record_fields` takes it.
 struct FieldCounts {
     /// One page kind's part: of a page, or of all of them.
-    private struct Sum {
+    private struct Sum: Hashable {
         var pages = 0
         var items = 0
         /// One number a field: items with a value.
@@ -10,18 +10,24 @@ struct FieldCounts {
 
         init(fields: Int) { filled = Array(repeating: 0, count: fields) }
 
-        mutating func add(_ other: Sum) {
-            pages += other.pages
-            items += other.items
-            for (index, count) in other.filled.enumerated() { filled[index] += count }
-            warnings.merge(other.warnings, uniquingKeysWith: +)
+        mutating func add(_ other: Sum, times: Int) {
+            pages += other.pages * times
+            items += other.items * times
+            for (index, count) in other.filled.enumerated() { filled[index] += count * times }
+            for (warning, count) in other.warnings { warnings[warning, default: 0] += count * times }
         }
+    }
+
+    private struct Share: Hashable {
+        var kind: Int
+        var sum: Sum
     }
 
     private let kinds: [PageKind]
     private let positions: [String: Int]
     private var leaving = 0
-    private var pages: [(page: Int64, kind: Int, sum: Sum)] = []
+    /// Most pages of a kind say the same.
+    private var pages: [Share: [Int64]] = [:]
 
     init(_ spec: JobSpec) {
         kinds = spec.pages
@@ -46,15 +52,17 @@ struct FieldCounts {
                 sum.warnings[FieldWarning(code: .requiredMissing, field: index), default: 0] += missing[index]
             }
         }
-        pages.append((page.id, kind, sum))
+        pages[Share(kind: kind, sum: sum), default: []].append(page.id)
     }
 
     /// Nil where no page says anything.
     var json: String? {
         guard !pages.isEmpty else { return nil }
         var sums: [Int: Sum] = [:]
-        for (_, kind, sum) in pages { sums[kind, default: Sum(fields: sum.filled.count)].add(sum) }
-        var writer = JSONWriter(capacity: 256 + 48 * pages.count)
+        for (share, pages) in pages {
+            sums[share.kind, default: Sum(fields: share.sum.filled.count)].add(share.sum, times: pages.count)
+        }
+        var writer = JSONWriter(capacity: 1024)
         writer.object { body in
             body.key("of")
             body.int(leaving)
@@ -70,7 +78,7 @@ struct FieldCounts {
             }
             body.key("each")
             body.array { list in
-                for (page, kind, sum) in pages { Self.write(page, kind, sum, to: &list) }
+                for (share, pages) in pages { Self.write(pages, share, to: &list) }
             }
         }
         return String(decoding: writer.bytes, as: UTF8.self)
@@ -90,16 +98,16 @@ struct FieldCounts {
         }
     }
 
-    private static func write(_ page: Int64, _ kind: Int, _ sum: Sum, to writer: inout JSONWriter) {
+    private static func write(_ pages: [Int64], _ share: Share, to writer: inout JSONWriter) {
         writer.object { entry in
-            entry.key("page")
-            entry.int(page)
+            entry.key("pages")
+            entry.array { ids in for page in pages { ids.int(page) } }
             entry.key("kind")
-            entry.int(kind)
-            write(sum, to: &entry)
-            if !sum.warnings.isEmpty {
+            entry.int(share.kind)
+            write(share.sum, to: &entry)
+            if !share.sum.warnings.isEmpty {
                 entry.key("warnings")
-                entry.array { list in write(sum.warnings, kind, to: &list) }
+                entry.array { list in write(share.sum.warnings, share.kind, to: &list) }
             }
         }
     }

@@ -28,16 +28,18 @@ private let jobJoins = """
             select f.code, sum(f.n)::bigint as n
             from failure_count f where f.job = j.key group by f.code) c) f
     cross join lateral (
-        select array_agg(w.code order by w.n desc, w.code) as codes,
-            array_agg(w.n order by w.n desc, w.code) as counts,
-            array_agg(w.name order by w.n desc, w.code) as kinds,
-            array_agg(w.field order by w.n desc, w.code) as fields
+        select array_agg(w.code order by w.place, w.n desc, w.code) as codes,
+            array_agg(w.n order by w.place, w.n desc, w.code) as counts,
+            array_agg(w.name order by w.place, w.n desc, w.code) as kinds,
+            array_agg(w.field order by w.place, w.n desc, w.code) as fields
         from (
+            -- No code hides another: first the most frequent warning of each.
             select w.code, sum(w.n)::bigint as n, coalesce(max(c.name), '') as name,
-                coalesce(max(c.fields[w.field + 1]), '') as field
+                coalesce(max(c.fields[w.field + 1]), '') as field,
+                row_number() over (partition by w.code order by sum(w.n) desc, w.kind, w.field) as place
             from warning_count w
             left join field_count c on c.job = w.job and c.shard = w.shard and c.kind = w.kind
-            where w.job = j.key group by w.code, w.kind, w.field order by n desc, w.code limit \(maxListed)) w) w
+            where w.job = j.key group by w.code, w.kind, w.field order by place, n desc limit \(maxListed)) w) w
     cross join lateral (
         select array_agg(f.name order by f.place) as kinds, array_agg(f.field order by f.place) as fields,
             array_agg(f.filled order by f.place) as filled, array_agg(f.items order by f.place) as items

@@ -5,14 +5,15 @@
 /// gave its numbers in commit order.
 enum LedgerQuery {
     private static let settledColumns = """
-        url, kind, status, attempts, http_status, error, bytes, seconds, fetched_at
+        url, kind, status, attempts, http_status, error, bytes, seconds, fetched_at,
+        case when status = 'fetched' then detail end as encoding
         """
     /// What a job that is over has left in its queue is skipped: it is on its way to the ledger.
     private static let queuedColumns = """
         q.url, q.kind, case when j.finished_at is null then 'queued' else 'skipped' end,
         q.attempt + q.former_attempts, null::integer,
         case when j.finished_at is not null then j.end_reason end, null::bigint, null::float8,
-        null::timestamptz
+        null::timestamptz, null::text
         """
     /// Whichever shard works on it now.
     private static let queued = """
@@ -80,7 +81,8 @@ enum LedgerQuery {
         let entry = LedgerEntry(
             url: try row.next(), kind: try row.next(), status: try row.word(), attempts: try row.next(),
             httpStatus: try row.nextOptional(), error: try row.nextOptional(), bytes: try row.nextOptional(),
-            seconds: try row.nextOptional(), fetchedAt: try row.nextOptional())
+            seconds: try row.nextOptional(), fetchedAt: try row.nextOptional(),
+            encoding: try row.nextOptional())
         return (number, entry)
     }
 }

@@ -129,7 +129,9 @@ private struct SettleColumns {
     private mutating func append(_ settlement: PageSettlement) {
         switch settlement.result {
         case .fetched(let yield):
-            leave(settlement, .fetched, yield.isNotModified ? notModifiedCode : nil, items: yield.items.count)
+            leave(
+                settlement, .fetched, yield.isNotModified ? notModifiedCode : nil, yield.encoding,
+                items: yield.items.count)
             for (order, item) in yield.items.enumerated() {
                 itemPages.append(settlement.page.id)
                 itemOrders.append(order)
@@ -139,8 +141,8 @@ private struct SettleColumns {
             for link in yield.links {
                 links.append(link, depth: settlement.page.depth + 1, from: settlement.page.id)
             }
-        case .failed(let code): leave(settlement, .failed, code.text)
-        case .skipped(let reason): leave(settlement, .skipped, reason.rawValue)
+        case .failed(let code): leave(settlement, .failed, code.text, settlement.detail)
+        case .skipped(let reason): leave(settlement, .skipped, reason.rawValue, settlement.detail)
         case .retry(_, let after):
             retryPages.append(settlement.page.id)
             retryAttempts.append(settlement.page.attempt)
@@ -149,13 +151,14 @@ private struct SettleColumns {
     }
 
     private mutating func leave(
-        _ settlement: PageSettlement, _ status: PageStatus, _ error: String?, items: Int = 0
+        _ settlement: PageSettlement, _ status: PageStatus, _ error: String?, _ detail: String?,
+        items: Int = 0
     ) {
         pages.append(settlement.page.id)
         statuses.append(status.rawValue)
         httpStatuses.append(settlement.httpStatus)
         errors.append(error)
-        details.append(settlement.detail)
+        details.append(detail)
         bytes.append(status == .skipped ? nil : settlement.bytes)
         seconds.append(status == .skipped ? nil : settlement.seconds)
         itemCounts.append(items)

@@ -31,6 +31,20 @@ private func pointers(_ text: String) -> [String] {
 }
 
 @Suite struct JobReaderTests {
+    @Test func aKindMaySaveItsPages() throws {
+        let flags = #"{"flag":{"save":true}}"#
+        let start = #"["http://h/flag.gif"]"#
+        let spec = try read(job(start: start, pages: flags))
+        #expect(spec.pages[0].save)
+        #expect(spec.limits.maxFileBytes == 1 << 30 && spec.fetch.fileTimeoutSeconds == nil)
+        let more = #","limits":{"max_file_bytes":7},"fetch":{"timeout_seconds":5}"#
+        let bounded = try read(job(start: start, pages: flags, more: more))
+        #expect(bounded.limits.maxFileBytes == 7 && bounded.fetch.fileTimeoutSeconds == 5)
+        let patient = #","fetch":{"timeout_seconds":5,"file_timeout_seconds":900}"#
+        let fetch = try read(job(start: start, pages: flags, more: patient)).fetch
+        #expect(fetch.fileTimeoutSeconds == 900 && fetch.timeoutSeconds == 5)
+    }
+
     @Test func theContractsJobIsReadWhole() throws {
         let more =
             #","fetch":{"concurrency":1000,"timeout_seconds":30,"retries":2},"limits":{"max_pages":100000}"#
@@ -118,7 +132,7 @@ private func pointers(_ text: String) -> [String] {
             ["/pages/p/fields/t"]
         ),
         (
-            #"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","match":"x"}}}}}"#,
+            #"{"start":"http://h/","pages":{"p":{"fields":{"t":{"css":"p","match":"(x"}}}}}"#,
             ["/pages/p/fields/t/match"]
         ),
         (

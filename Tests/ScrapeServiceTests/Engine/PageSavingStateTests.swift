@@ -12,7 +12,8 @@ import Testing
         range: String? = nil, length: Int64? = nil, coding: String? = nil, url: String = url
     ) -> FetchResponse {
         FetchResponse(
-            status: status, finalURL: url, contentType: "application/pdf", retryAfter: nil, body: [], seconds: 0,
+            status: status, finalURL: url, contentType: "application/pdf", retryAfter: nil, body: [],
+            seconds: 0,
             fields: AnswerFields(
                 etag: etag, lastModified: modified, contentEncoding: coding, contentRange: range, date: date,
                 contentLength: length))
@@ -31,10 +32,11 @@ import Testing
 
     // MARK: Content-Range
 
-    @Test(arguments: [
-        ("bytes 0-99/200", 0, 99, 200), ("bytes 5-5/*", 5, 5, nil), ("Bytes 0-0/1", 0, 0, 1),
-        ("bytes */17", nil, nil, 17),
-    ] as [(String, Int64?, Int64?, Int64?)])
+    @Test(
+        arguments: [
+            ("bytes 0-99/200", 0, 99, 200), ("bytes 5-5/*", 5, 5, nil), ("Bytes 0-0/1", 0, 0, 1),
+            ("bytes */17", nil, nil, 17),
+        ] as [(String, Int64?, Int64?, Int64?)])
     func aContentRangeIsRead(field: String, first: Int64?, last: Int64?, length: Int64?) throws {
         let range = try #require(ContentRange(field))
         #expect(range.bytes?.lowerBound == first && range.bytes?.upperBound == last)
@@ -42,7 +44,8 @@ import Testing
     }
 
     @Test(arguments: [
-        nil, "", "bytes", "bytes 1-0/10", "bytes 0-10/10", "bytes */*", "bytes -5/10", "bytes 0-/10", "items 0-9/10",
+        nil, "", "bytes", "bytes 1-0/10", "bytes 0-10/10", "bytes */*", "bytes -5/10", "bytes 0-/10",
+        "items 0-9/10",
         "bytes 0-9", "bytes +0-9/10", "bytes 0-9/10/11", "bytes 0-99999999999999999999/*", "bytes 0--9/10",
     ])
     func whatIsNoContentRangeIsNone(field: String?) {
@@ -60,20 +63,22 @@ import Testing
         var state = Self.broken()
         #expect(
             state.nextRequest() == [
-                HeaderField(name: "Range", value: "bytes=100-"), HeaderField(name: "If-Range", value: Self.tag),
+                HeaderField(name: "Range", value: "bytes=100-"),
+                HeaderField(name: "If-Range", value: Self.tag),
             ])
     }
 
-    @Test(arguments: [
-        // The time is strong where the page had not just changed.
-        (nil, "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:38 GMT", true),
-        ("W/\"v1\"", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:37 GMT", true),
-        (nil, "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", false),
-        (nil, "Sun, 06 Nov 1994 08:49:37 GMT", nil, false),
-        (nil, "yesterday", "Sun, 06 Nov 1994 08:49:37 GMT", false),
-        ("W/\"v1\"", nil, nil, false), ("v1", nil, nil, false), ("\"a\", \"b\"", nil, nil, false),
-        (nil, nil, nil, false),
-    ] as [(String?, String?, String?, Bool)])
+    @Test(
+        arguments: [
+            // The time is strong where the page had not just changed.
+            (nil, "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:38 GMT", true),
+            ("W/\"v1\"", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:37 GMT", true),
+            (nil, "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", false),
+            (nil, "Sun, 06 Nov 1994 08:49:37 GMT", nil, false),
+            (nil, "yesterday", "Sun, 06 Nov 1994 08:49:37 GMT", false),
+            ("W/\"v1\"", nil, nil, false), ("v1", nil, nil, false), ("\"a\", \"b\"", nil, nil, false),
+            (nil, nil, nil, false),
+        ] as [(String?, String?, String?, Bool)])
     func aWeakValidatorIsNoneToGoOnFrom(etag: String?, modified: String?, date: String?, resumes: Bool) {
         var state = Self.broken(Self.answer(etag: etag, modified: modified, date: date))
         let fields = state.nextRequest()
@@ -171,7 +176,9 @@ import Testing
     @Test func withoutRangeNoPartAndNo416IsTaken() {
         var state = PageSavingState(maxBytes: 1000, mayResume: true)
         _ = state.nextRequest()
-        #expect(state.began(Self.answer(206, range: "bytes 0-9/20")) == .fails(.http(206), "a part was sent, and the whole was asked for"))
+        #expect(
+            state.began(Self.answer(206, range: "bytes 0-9/20"))
+                == .fails(.http(206), "a part was sent, and the whole was asked for"))
         #expect(state.ended(Self.answer(416, range: "bytes */0")) == .refused)
         #expect(state.ended(Self.answer(404)) == .refused)
     }

@@ -61,6 +61,9 @@ struct EncodingTests {
             "<meta content=\"text/html;charset=windows-1251\" http-equiv=content-type>",
             "<?xml version='1.0' encoding='windows-1251'?>",
             "<a title='<meta charset=utf-8>'><meta charset=windows-1251>",
+            "<title><meta charset=utf-8></title><meta charset=windows-1251>",
+            "<?xml version='1.0' encoding='utf-8'?><meta charset=windows-1251>",
+            String(repeating: " ", count: 1024) + "<meta charset=windows-1251>",
         ])
     func meta(head: String) throws {
         for type in [nil, "text/html", "text/html; charset=klingon"] {
@@ -69,9 +72,10 @@ struct EncodingTests {
     }
 
     @Test(
-        "the page's words are not believed beyond 1024 bytes, outside meta, or about UTF-16",
+        "the page's words are not believed beyond 1024 bytes of body, outside meta, or about UTF-16",
         arguments: [
-            String(repeating: " ", count: 1024) + "<meta charset=windows-1251>", "<p charset=windows-1251>",
+            "<p>" + String(repeating: " ", count: 1024) + "<meta charset=windows-1251>",
+            "<p charset=windows-1251>",
             "<meta content='text/html; charset=windows-1251'>", "<meta charset=utf-16>",
             "<!--<meta charset=windows-1251>-->",
             "<meta charset=klingon>",
@@ -87,23 +91,26 @@ struct EncodingTests {
         #expect(try read([], nil) == "")
     }
 
-    @Test("every label of the table has a decoder on this system")
-    func decoders() throws {
-        let labels = [
-            "ibm866", "iso-8859-2", "iso-8859-3", "iso-8859-4", "iso-8859-5", "iso-8859-6", "iso-8859-7",
-            "iso-8859-8",
-            "iso-8859-9", "iso-8859-10", "iso-8859-11", "iso-8859-13", "iso-8859-14", "iso-8859-15",
-            "iso-8859-16",
-            "koi8-r", "koi8-u", "macintosh", "windows-874", "windows-1250", "windows-1251", "windows-1253",
-            "windows-1254", "windows-1255", "windows-1256", "windows-1257", "windows-1258", "x-mac-cyrillic",
-            "gbk",
-            "gb18030", "big5", "euc-jp", "iso-2022-jp", "shift_jis", "euc-kr",
-        ]
-        for label in labels {
-            let encoding = try #require(TextEncoding(label: label), "\(label)")
-            #expect(try TextDecoder.decode([0x41, 0x42], from: encoding) == [0x41, 0x42], "\(label)")
+    @Test("what named the encoding is told")
+    func sources() throws {
+        func told(_ body: String, _ type: String?) throws -> String {
+            try PageText(makePage(body, contentType: type)).encoding.description
         }
-        #expect(TextEncoding(label: " UTF-8\n") == .utf8)
+        #expect(try told("\u{FEFF}x", "text/html; charset=koi8-r") == "UTF-8 (bom)")
+        #expect(try told("<meta charset=utf-8>", "text/html; charset=Sjis") == "Shift_JIS (http)")
+        #expect(try told("<meta charset=sjis>", "text/html; charset='koi8-r'") == "Shift_JIS (meta)")
+        #expect(try told("<?xml encoding='gb2312'?>", "text/xml") == "GBK (xml)")
+        #expect(try told("é", "text/html") == "UTF-8 (detected)")
+        #expect(try told("e", "text/html") == "windows-1252 (default)")
+        #expect(try told("e", "application/xhtml+xml") == "UTF-8 (default)")
+    }
+
+    @Test("every encoding of the standard has a decoder on this system", arguments: TextEncoding.all)
+    func decoders(encoding: TextEncoding) throws {
+        let decoded = try TextDecoder.decode([0x41, 0x42], from: encoding)
+        let expected: [String: String] = ["UTF-16LE": "䉁", "UTF-16BE": "䅂", "replacement": "\u{FFFD}"]
+        #expect(String(decoding: decoded, as: UTF8.self) == expected[encoding.name] ?? "AB")
+        #expect(TextEncoding(label: " \(encoding.name.uppercased())\n") == encoding)
         #expect(TextEncoding(label: "") == nil)
     }
 
@@ -117,7 +124,8 @@ struct EncodingTests {
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 return UInt8(truncatingIfNeeded: state >> 40)
             }
-            let text = try PageText(PageDocument(body: body, contentType: "text/html; charset=\(charset)"))
+            let page = PageDocument(body: body, contentType: "text/html; charset=\(charset)")
+            let text = HTMLInput(try PageText(page))
             #expect(!text.bytes.contains(0) && text.bytes.count > 30_000, "\(charset)")
             #expect(String(validating: text.bytes[text.start...], as: UTF8.self) != nil, "\(charset)")
         }

@@ -79,10 +79,11 @@ struct HostilePageTests {
     @Test("a page of more elements and attributes than a tree may have is too large, in HTML and in XML")
     func tooManyNodes() {
         for (markup, type) in [
-            ("<b>", "text/html"), ("<b></b>", "text/xml"), ("<!---->", "text/html"), ("<p a b c d>", "text/html"),
+            ("<b></b>", "text/html"), ("<b></b>", "text/xml"), ("<!---->", "text/html"),
+            ("<p a b c d>", "text/html"),
         ] {
             let root = type == "text/xml" ? Array("<r>".utf8) : []
-            let body = root + repeated(markup == "<b>" ? "<b></b>" : markup, toBytes: 8_000_000)
+            let body = root + repeated(markup, toBytes: 8_000_000)
             #expect(throws: ExtractionError.tooLarge) {
                 try extract(Self.kind, from: PageDocument(body: body, contentType: type))
             }

@@ -192,6 +192,22 @@ import Testing
         #expect(await bomb.heads.first?.fields?.contentEncoding == "gzip")
     }
 
+    /// Of these a few bytes may be gigabytes, which libcurl would keep while the sink is busy.
+    @Test(arguments: ["br", "zstd", "gzip;q=1", "compress"])
+    func aCodingWithoutABoundIsRefused(coding: String) async throws {
+        let sink = Collector()
+        let failure = await #expect(throws: FetchFailure.self) {
+            try await withHostileServer({ connection, _ in
+                write(
+                    connection,
+                    "HTTP/1.1 200 OK\r\nContent-Encoding: \(coding)\r\nContent-Length: 1\r\n\r\nx")
+            }) { server in try await fetch(server.base + "/", into: sink) }
+        }
+        #expect(failure?.code == .tooLarge)
+        #expect(failure?.detail == "the body is compressed in a way that was not asked for")
+        #expect(await sink.heads.isEmpty)
+    }
+
     @Test func cancellingEndsTheTransfer() async throws {
         let sink = Collector { _ in try await Task.sleep(for: .seconds(20)) }
         let began = ContinuousClock.now

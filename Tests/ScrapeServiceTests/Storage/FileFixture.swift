@@ -66,7 +66,11 @@ extension StoreFixture {
     /// A job of one page whose body was saved, and that is over.
     func makeJob(saving content: [UInt8]) async throws -> JobLease {
         let lease = try await makeLease()
-        try await settle(lease, .saved(try await pages(lease)[0], .whole(content)))
+        let page = try await pages(lease)[0]
+        let isShort = content.count <= FilePieces.bytes
+        let file =
+            isShort ? .whole(content) : SavedFile.uploaded(content, try await upload(content, lease, page))
+        try await settle(lease, .saved(page, file))
         guard try await store.finish(lease, JobEnd(reason: .finished)) else { throw NothingClaimed() }
         return lease
     }

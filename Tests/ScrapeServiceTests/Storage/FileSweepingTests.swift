@@ -158,7 +158,7 @@ import Testing
 
     @Test func jobsThatComeAndGoWithTheSameBytesLoseAndLeaveNothing() async throws {
         try await StoreFixture.with(maxConnections: 10) { fixture in
-            let contents = (0..<4).map { [UInt8].pattern(1000 + $0 * 100_000, seed: UInt8($0)) }
+            let contents = (0..<4).map { [UInt8].pattern(1000 + $0 * 80_000, seed: UInt8($0)) }
             let isOver = Flag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<2 {
@@ -168,6 +168,7 @@ import Testing
                         }
                     }
                 }
+                defer { isOver.value.store(true, ordering: .relaxed) }
                 try await withThrowingTaskGroup(of: Void.self) { jobs in
                     for worker in 0..<5 {
                         jobs.addTask {
@@ -178,8 +179,6 @@ import Testing
                     }
                     try await jobs.waitForAll()
                 }
-                isOver.value.store(true, ordering: .relaxed)
-                try await group.waitForAll()
             }
             try await fixture.sweepAll()
             #expect(try await fixture.leftovers().isEmpty)

@@ -72,7 +72,9 @@ enum CharacterTables {
         var corrected: [Int: UInt32] = [:]
         for word in corrections.split(separator: " ").map(\.unicodeScalars) {
             guard let first = Int(String(word.prefix(4)), radix: 16) else { continue }
-            for (offset, scalar) in word.dropFirst(4).enumerated() { corrected[first + offset] = scalar.value }
+            for (offset, scalar) in word.dropFirst(4).enumerated() {
+                corrected[first + offset] = scalar.value
+            }
         }
         var table: [UInt32] = []
         for lead in leads.joined() {

@@ -99,7 +99,9 @@ enum HTMLReferences {
     }
 
     /// The longest name without a semicolon that stands there.
-    private static func legacyName(_ bytes: Bytes, _ start: Int, _ length: Int) -> (length: Int, text: String)? {
+    private static func legacyName(_ bytes: Bytes, _ start: Int, _ length: Int) -> (
+        length: Int, text: String
+    )? {
         for length in stride(from: min(length, maxLegacyNameBytes), to: 1, by: -1) {
             if let known = names[name(bytes, start, length)], known.countsWithoutSemicolon {
                 return (length, known.text)
@@ -154,8 +156,10 @@ enum HTMLReferences {
     }
 
     private static let upperControls: [UInt32] = [
-        0x20AC, 0x81, 0x201A, 0x192, 0x201E, 0x2026, 0x2020, 0x2021, 0x2C6, 0x2030, 0x160, 0x2039, 0x152, 0x8D,
-        0x17D, 0x8F, 0x90, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x2DC, 0x2122, 0x161, 0x203A,
+        0x20AC, 0x81, 0x201A, 0x192, 0x201E, 0x2026, 0x2020, 0x2021, 0x2C6, 0x2030, 0x160, 0x2039, 0x152,
+        0x8D,
+        0x17D, 0x8F, 0x90, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x2DC, 0x2122, 0x161,
+        0x203A,
         0x153, 0x9D, 0x17E, 0x178,
     ]
 

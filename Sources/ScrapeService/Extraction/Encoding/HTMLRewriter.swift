@@ -57,7 +57,8 @@ struct HTMLRewriter {
             copy(through: "-->")
         } else if let next = peek(1), next == UInt8(ascii: "!") || next == UInt8(ascii: "?") {
             copy(through: ">")
-        } else if let next = peek(1), isLetter(next) || (next == UInt8(ascii: "/") && peek(2).map(isLetter) == true)
+        } else if let next = peek(1),
+            isLetter(next) || (next == UInt8(ascii: "/") && peek(2).map(isLetter) == true)
         {
             tag()
         } else {
@@ -83,7 +84,9 @@ struct HTMLRewriter {
         if peek() != nil { character(in: .raw) }
         if isEmpty { return }
         if name == "script" || name == "style" {
-            while position < input.count, !(stands("</".utf8) && stands(name.utf8, ahead: 2)) { character(in: .raw) }
+            while position < input.count, !(stands("</".utf8) && stands(name.utf8, ahead: 2)) {
+                character(in: .raw)
+            }
         } else if Self.textElements.contains(name) {
             textElement = textElement ?? name
         } else if let open = textElement, name.dropFirst() == open, name.first == "/" {
@@ -117,7 +120,9 @@ struct HTMLRewriter {
         tagByte()
         while let byte = peek(), Self.isSpace(byte) { tagByte() }
         guard let quote = peek(), quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
-            while let byte = peek(), byte != UInt8(ascii: ">"), !Self.isSpace(byte) { character(in: .attribute) }
+            while let byte = peek(), byte != UInt8(ascii: ">"), !Self.isSpace(byte) {
+                character(in: .attribute)
+            }
             return
         }
         tagByte()

@@ -20,9 +20,11 @@ struct MetaPrescan {
         guard bytes.starts(with: "<?xml".utf8),
             let end = bytes.prefix(maxPrescanBytes).firstIndex(of: UInt8(ascii: ">"))
         else { return nil }
-        let declaration = String(decoding: bytes[..<end], as: UTF8.self)
-        guard let match = declaration.firstMatch(of: /encoding\s*=\s*["']([^"']*)["']/) else { return nil }
-        return TextEncoding(labelInMarkup: String(match.1))
+        var declaration = MetaPrescan(bytes: bytes[..<end])
+        guard declaration.skip(past: "encoding"), declaration.skipEqualsSign(), let quote = declaration.peek(),
+            quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'")
+        else { return nil }
+        return TextEncoding(labelInMarkup: declaration.attributeValue())
     }
 
     private init(bytes: ArraySlice<UInt8>) {
@@ -84,7 +86,8 @@ struct MetaPrescan {
     }
 
     private static let headTags: Set<String> = [
-        "html", "head", "title", "/title", "script", "/script", "style", "/style", "noscript", "/noscript", "link",
+        "html", "head", "title", "/title", "script", "/script", "style", "/style", "noscript", "/noscript",
+        "link",
         "base", "template", "/template", "object", "/object",
     ]
 
@@ -127,12 +130,42 @@ struct MetaPrescan {
         return TextEncoding(labelInMarkup: label)
     }
 
-    /// "Extract a character encoding from a meta element": `text/html; charset=…`.
+    /// "Extract a character encoding from a meta element": `text/html; charset=…`, in lower case.
     private static func charset(inContent content: String) -> String? {
-        content.firstMatch(
-            of: /charset[ \t\n\f\r]*=[ \t\n\f\r]*(?:"([^"]*)"|'([^']*)'|([^"'; \t\n\f\r][^; \t\n\f\r]*))/
-        )
-        .flatMap { match in (match.1 ?? match.2 ?? match.3).map(String.init) }
+        let bytes = Array(content.utf8)
+        var scan = MetaPrescan(bytes: bytes[...])
+        while scan.skip(past: "charset") {
+            guard scan.skipEqualsSign() else { continue }
+            guard let first = scan.peek() else { return nil }
+            if first == UInt8(ascii: "\"") || first == UInt8(ascii: "'") {
+                guard bytes[(scan.position + 1)...].contains(first) else { return nil }
+                return scan.attributeValue()
+            }
+            let value = bytes[scan.position...].prefix { !isSpace($0) && $0 != UInt8(ascii: ";") }
+            return value.isEmpty ? nil : String(decoding: value, as: UTF8.self)
+        }
+        return nil
+    }
+
+    /// Whether `text` stands somewhere ahead; then the cursor is behind it.
+    private mutating func skip(past text: StaticString) -> Bool {
+        while position < bytes.endIndex {
+            if stands(text) {
+                position += text.utf8CodeUnitCount
+                return true
+            }
+            position += 1
+        }
+        return false
+    }
+
+    /// White space, `=` and white space; false where there is no `=`.
+    private mutating func skipEqualsSign() -> Bool {
+        skipSpace()
+        guard peek() == UInt8(ascii: "=") else { return false }
+        position += 1
+        skipSpace()
+        return true
     }
 
     /// "Get an attribute": name and value in lower case; nil at the end of the tag, where the cursor stays.

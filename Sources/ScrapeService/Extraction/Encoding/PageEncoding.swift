@@ -28,9 +28,21 @@ struct PageEncoding: Hashable, Sendable {
             return (PageEncoding(encoding, .http), 0)
         }
         // XML knows no `meta`; in HTML it is stronger.
-        let isXML = type?.isXML == true || type?.essence == "application/xhtml+xml"
-        if !isXML, let encoding = MetaPrescan.encoding(of: body[...]) { return (PageEncoding(encoding, .meta), 0) }
+        if !isXML(type), let encoding = MetaPrescan.encoding(of: body[...]) {
+            return (PageEncoding(encoding, .meta), 0)
+        }
         return (MetaPrescan.xmlEncoding(of: body[...]).map { PageEncoding($0, .xmlDeclaration) }, 0)
+    }
+
+    /// Bytes that are UTF-8 by chance hardly occur; where all are ASCII, what the standards assume is named.
+    static func unnamed(in document: PageDocument, isUTF8: Bool, isASCII: Bool) -> PageEncoding {
+        if isUTF8, !isASCII { return PageEncoding(.utf8, .detected) }
+        let isXML = isXML(document.contentType.flatMap(MediaType.init))
+        return PageEncoding(isUTF8 && isXML ? .utf8 : .windows1252, .assumed)
+    }
+
+    private static func isXML(_ type: MediaType?) -> Bool {
+        type?.isXML == true || type?.essence == "application/xhtml+xml"
     }
 
     init(_ encoding: TextEncoding, _ source: Source) {

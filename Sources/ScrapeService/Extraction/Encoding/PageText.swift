@@ -25,12 +25,12 @@ struct PageText: Sendable {
             if scan.isWellFormed {
                 bytes = body
                 self.start = start
-                encoding = named ?? PageEncoding(.utf8, scan.isASCII ? .assumed : .detected)
+                encoding = named ?? .unnamed(in: document, isUTF8: true, isASCII: scan.isASCII)
                 hasOddities = scan.hasOddities
                 return
             }
         }
-        encoding = named ?? PageEncoding(.windows1252, .assumed)
+        encoding = named ?? .unnamed(in: document, isUTF8: false, isASCII: false)
         bytes = try TextDecoder.decode(body[start...], from: encoding.encoding)
         self.start = 0
         hasOddities = UTF8Scan(bytes, from: 0).hasOddities
@@ -70,7 +70,9 @@ struct UTF8Scan {
                 if byte < 0x20, byte != 0x09, byte != 0x0A { hasOddities = true }
             } else {
                 isASCII = false
-                if length == 3, bytes[position] == 0xEF, bytes[position + 1] == 0xBF, bytes[position + 2] >= 0xBE {
+                if length == 3, bytes[position] == 0xEF, bytes[position + 1] == 0xBF,
+                    bytes[position + 2] >= 0xBE
+                {
                     hasOddities = true
                 }
             }

@@ -7,18 +7,19 @@ struct TextReader {
     /// bound 10 MB of nested `<div>` could yield gigabytes.
     static let maxOutputBytes = 64 * 1024 * 1024
 
-    /// Nodes walked over in one page while their text was taken: nested elements without text would else cost
-    /// the square of the page.
-    static let maxNodes = 100_000_000
-
-    private var nodes = 0
     private var outputBytes = 0
     private var buffer: [UInt8] = []
     private let standIns: StandIns?
 
-    init(standIns: StandIns?) { self.standIns = standIns }
+    private let budget: UnsafeMutablePointer<SelectorBudget>
 
-    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound.
+    init(standIns: StandIns?, budget: UnsafeMutablePointer<SelectorBudget>) {
+        self.standIns = standIns
+        self.budget = budget
+    }
+
+    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound,
+    /// ``ExtractionError/exhausted(_:)`` where the budget is.
     mutating func text(of node: xmlNodePtr, trimmed: Bool) throws -> String {
         if node.isAttribute {
             let attribute = UnsafeMutableRawPointer(node).assumingMemoryBound(to: xmlAttr.self)
@@ -40,10 +41,8 @@ struct TextReader {
         buffer.removeAll(keepingCapacity: true)
         var node = top.following(within: top)
         while let current = node {
-            nodes += 1
-            if nodes > Self.maxNodes {
-                throw ExtractionError.exhausted("the selectors take the text of too many nodes on this page")
-            }
+            // Nested elements without any text would else cost the square of the page.
+            try budget.pointee.spend()
             if current.isText, let content = current.pointee.content {
                 buffer.append(contentsOf: UnsafeBufferPointer(cString: XMLText(content)))
                 if outputBytes + buffer.count > Self.maxOutputBytes { throw Self.tooMuch }
@@ -60,7 +59,8 @@ struct TextReader {
     }
 
     private static func string(
-        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?, counting outputBytes: inout Int
+        _ bytes: UnsafeBufferPointer<UInt8>, trimmed: Bool, _ standIns: StandIns?,
+        counting outputBytes: inout Int
     ) throws -> String {
         if let restored = standIns?.restored(bytes) {
             return try restored.withUnsafeBufferPointer {

@@ -51,7 +51,7 @@ struct PageReading: ~Copyable {
         budget.initialize(to: SelectorBudget(selectors: queries.count))
         matcher = SelectorMatcher(page: tree, budget: budget)
         evaluator = XPathEvaluator(page: tree.top, budget: budget)
-        reader = TextReader(standIns: tree.standIns)
+        reader = TextReader(standIns: tree.standIns, budget: budget)
         self.tree = tree
     }
 

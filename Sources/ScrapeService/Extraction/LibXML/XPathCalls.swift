@@ -125,7 +125,8 @@ extension XPathEvaluator {
             try budget.pointee.spend()
             if current.isElement, let attribute = current.attribute(MarkupNames.lang) {
                 return try withText(of: attribute.node) { own in
-                    own.count >= wanted.count && zip(own, wanted).allSatisfy { Self.lowered($0) == Self.lowered($1) }
+                    own.count >= wanted.count
+                        && zip(own, wanted).allSatisfy { Self.lowered($0) == Self.lowered($1) }
                         && (own.count == wanted.count || own[wanted.count] == UInt8(ascii: "-"))
                 }
             }

@@ -49,18 +49,22 @@ enum XPathNumber {
         if let whole = Int(exactly: number), abs(number) < 1e15 { return String(whole) }
         let (digits, exponent) = decimal(abs(number))
         let sign = number < 0 ? "-" : ""
-        if exponent < 0 { return sign + "0." + String(repeating: "0", count: -exponent - 1) + digits }
+        if exponent < 0 { return sign + "0." + zeros(-exponent - 1) + digits }
         let point = exponent + 1
-        if digits.count <= point { return sign + digits + String(repeating: "0", count: point - digits.count) }
+        if digits.count <= point { return sign + digits + zeros(point - digits.count) }
         return sign + digits.prefix(point) + "." + digits.dropFirst(point)
     }
+
+    private static func zeros(_ count: Int) -> String { String(repeating: "0", count: count) }
 
     /// The digits without zeros at the end, and the power of ten of the first.
     private static func decimal(_ number: Double) -> (digits: String, exponent: Int) {
         var buffer = [CChar](repeating: 0, count: 32)
-        _ = withVaList([(1..<10).contains(number) ? 15 : 14, number]) { vsnprintf(&buffer, buffer.count, "%.*e", $0) }
-        let parts = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-            .split(separator: "e")
+        _ = withVaList([(1..<10).contains(number) ? 15 : 14, number]) {
+            vsnprintf(&buffer, buffer.count, "%.*e", $0)
+        }
+        let bytes = buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+        let parts = String(decoding: bytes, as: UTF8.self).split(separator: "e")
         var digits = parts[0].filter { $0 != "." }
         while digits.count > 1, digits.last == "0" { digits.removeLast() }
         return (String(digits), Int(parts[1]) ?? 0)

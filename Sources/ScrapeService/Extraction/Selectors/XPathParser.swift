@@ -46,7 +46,9 @@ struct XPathParser {
                 right = try unary()
             }
             let link = XPathExpression.Link(operation: operation, operand: right)
-            if case .chain(let first, var links) = left, links[0].operation.precedence == operation.precedence {
+            if case .chain(let first, var links) = left,
+                links[0].operation.precedence == operation.precedence
+            {
                 links.append(link)
                 left = .chain(first, links)
             } else {
@@ -197,7 +199,8 @@ struct XPathParser {
         guard let name = scanner.name() else {
             throw scanner.failure(
                 scanner.peek() == "$"
-                    ? "variables are not supported" : "an expression is expected here, found \(scanner.found)")
+                    ? "variables are not supported"
+                    : "an expression is expected here, found \(scanner.found)")
         }
         if scanner.peek() == ":" { throw prefixFailure(at: start) }
         scanner.skipSpace()

@@ -72,7 +72,9 @@ final class CurlMulti {
         _ request: CurlRequest, _ route: CurlRoute, ticket: UInt64,
         completion: @escaping CurlTransfer.Completion
     ) {
-        guard !isClosed, let transfer = idle.popLast() ?? CurlTransfer(settings: settings) else {
+        // A used handle keeps its buffer, which has not the size of a stream's.
+        let used = request.stream == nil ? idle.popLast() : nil
+        guard !isClosed, let transfer = used ?? CurlTransfer(settings: settings) else {
             completion(.failure(CurlFailure(cause: .cancelled)))
             return
         }
@@ -134,7 +136,8 @@ final class CurlMulti {
     }
 
     private func recycle(_ transfer: CurlTransfer) {
-        if idle.count < settings.maxIdleHandles && !isClosed { idle.append(transfer) }
+        guard idle.count < settings.maxIdleHandles, !isClosed, !transfer.isForStream else { return }
+        idle.append(transfer)
     }
 
     // MARK: What libcurl asks for

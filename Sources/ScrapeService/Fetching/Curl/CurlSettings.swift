@@ -16,6 +16,9 @@ struct CurlSettings: Sendable {
     var maxHeaderBytes = 256 << 10
     /// What one read may bring, a buffer a running transfer. 32 KiB: most pages arrive in one or two reads.
     var receiveBufferBytes = 32 << 10
+    /// The same of a transfer with a stream. 4 KiB: what they decode to (a thousand times as much at most) stays in
+    /// libcurl's memory while the stream has no room.
+    var streamBufferBytes = 4 << 10
     /// What a `Content-Length` may reserve before a byte has come. 1 MiB: a lying server costs no more.
     var maxReservedBytes = 1 << 20
     /// Codings around one body (RFC 9110 §8.4.1, RFC 9112 §7). 1: a second one could blow a few received bytes up to
@@ -94,6 +97,8 @@ struct CurlFailure: Error, Sendable {
         case bodyTooLarge, headersTooLarge, tooManyRedirects
         /// The body is wrapped in more codings than ``CurlSettings/maxCodings``.
         case tooManyCodings
+        /// A stream's body is in a coding that was not asked for, and that has no bound to what it expands to.
+        case codingRefused
         /// An address of the host may not be dialled.
         case addressRefused
         /// Neither http nor https, or no URL at all: a redirect led there.

@@ -9,7 +9,7 @@ final class CurlTransfer {
     typealias Completion = (Result<CurlAnswer, CurlFailure>) -> Void
 
     /// Why a callback ended the transfer.
-    private enum Refusal { case bodyTooLarge, bodyCut, headersTooLarge, tooManyCodings }
+    private enum Refusal { case bodyTooLarge, bodyCut, headersTooLarge, tooManyCodings, codingRefused }
 
     let easy: UnsafeMutableRawPointer
     private let settings: CurlSettings
@@ -24,6 +24,8 @@ final class CurlTransfer {
     /// Where the body goes once its answer turned out to be a 2xx.
     private var stream: CurlBodyStream?
     private var isStreaming = false
+    /// Its buffer is a stream's: too small for others.
+    private(set) var isForStream = false
     private var wantedFields: [String] = []
     private var headers = HeaderNotes()
     private var refusal: Refusal?
@@ -78,6 +80,7 @@ final class CurlTransfer {
             cutsBody: request.cutsBody, followsRedirect: request.followsRedirect,
             timeoutMilliseconds: request.timeoutMilliseconds)
         stream = request.stream
+        isForStream = request.stream != nil
         isStreaming = false
         wantedFields = request.wantedFields
         headers = HeaderNotes()
@@ -86,7 +89,7 @@ final class CurlTransfer {
         refusedAddresses = 0
         curl_easy_reset(easy)
         setCallbacks()
-        setConnectionOptions()
+        setConnectionOptions(isStream: request.stream != nil)
         setRequestOptions(request)
         setRoute(route)
     }
@@ -163,6 +166,7 @@ final class CurlTransfer {
         } else if let codings = HeaderLine.codings(line) {
             headers.codings += codings
             if headers.codings > settings.maxCodings { refusal = .tooManyCodings }
+            if stream != nil, HeaderLine.hasUnboundedCoding(line) { refusal = .codingRefused }
         }
         return refusal == nil
     }
@@ -236,6 +240,7 @@ final class CurlTransfer {
         case .bodyTooLarge: return .bodyTooLarge
         case .headersTooLarge: return .headersTooLarge
         case .tooManyCodings: return .tooManyCodings
+        case .codingRefused: return .codingRefused
         case .bodyCut, nil: break
         }
         switch code {
@@ -276,12 +281,13 @@ extension CurlTransfer {
             { _, _, context in CurlTransfer.from(context!).mayResolve ? 0 : 1 })
     }
 
-    private func setConnectionOptions() {
+    private func setConnectionOptions(isStream: Bool) {
         set(CURLOPT_NOSIGNAL, 1)
         // The route's name cache is never out of date: it ends with the route.
         set(CURLOPT_DNS_CACHE_TIMEOUT, -1)
         // Refused, and not needed, while the handle still has its buffer of the transfer before.
-        _ = scrape_easy_set_long(easy, CURLOPT_BUFFERSIZE, settings.receiveBufferBytes)
+        _ = scrape_easy_set_long(
+            easy, CURLOPT_BUFFERSIZE, isStream ? settings.streamBufferBytes : settings.receiveBufferBytes)
         set(CURLOPT_MAXAGE_CONN, settings.maxIdleSeconds)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         // Empty, not null: null would take the proxy of the environment.

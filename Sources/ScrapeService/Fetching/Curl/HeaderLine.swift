@@ -24,6 +24,20 @@ enum HeaderLine {
         }
     }
 
+    /// Whether the line names a coding other than gzip and deflate, whose bodies are at most a thousand times their
+    /// coded size.
+    static func hasUnboundedCoding(_ line: UnsafeRawBufferPointer) -> Bool {
+        guard codings(line) != nil, let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return false }
+        return line[(colon + 1)...].split(separator: comma).contains { value in
+            let coding = value.filter { $0 > 0x20 }
+            return !coding.isEmpty && !boundedCodings.contains { isSame(coding, $0) }
+        }
+    }
+
+    private static let boundedCodings = ["gzip", "x-gzip", "deflate", "identity", "chunked"].map {
+        Array($0.utf8)
+    }
+
     /// Without regard to case; `lower` is in lower case.
     private static func isSame(_ bytes: some Collection<UInt8>, _ lower: [UInt8]) -> Bool {
         bytes.elementsEqual(lower) { (65...90).contains($0) ? $0 | 0x20 == $1 : $0 == $1 }

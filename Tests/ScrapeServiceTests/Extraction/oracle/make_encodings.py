@@ -61,13 +61,17 @@ def streams():
     made = [stream(label, [ANY, ANY]) for label in ("utf-8", "gbk", "shift_jis", "euc-kr")]
     made += [stream("big5", [ANY, ANY], skip=["8862", "8864", "88a3", "88a5"])]
     made += [stream("euc-jp", [[[0, 0x8E], [0x90, 255]], ANY]), stream("euc-jp", [ANY, ANY], prefix="8f")]
-    made += [stream("gb18030", [[[0x81, 0xFE]], [[0x30, 0x39]], [[0x81, 0xFE]], [[0x30, 0x39]]], suffix="0a")]
+    # The first plane whole; beyond, characters are counted through.
+    leads = [[0x81, 0x85], [0x8F, 0x91], [0xE3, 0xE4], [0xFE, 0xFE]]
+    made += [stream("gb18030", [leads, [[0x30, 0x39]], [[0x81, 0xFE]], [[0x30, 0x39]]], suffix="0a")]
+    made += [stream("gb18030", [ANY, ANY])]
     made += [stream("gb18030", [EDGES, [[0x2F, 0x31], [0x39, 0x3A], [0xFF, 0xFF]], EDGES, [[0x2F, 0x30], [0x39, 0x3A]]])]
     # ASCII, JIS X 0201's two halves, JIS X 0208 by both its names; then what are no such sequences.
     for escape in ("1b2842", "1b284a", "1b2849", "1b2442", "1b2440"):
         made += [stream("iso-2022-jp", [[[0, 0x1A], [0x1C, 255]], ANY], prefix=escape, suffix="410a1b2842")]
     made += [stream("iso-2022-jp", [[[0x20, 0x7E]], [[0x20, 0x7E]]], prefix="1b", suffix="41251b28420a")]
-    made += [stream("utf-8", [[[0xE0, 0xEF]], ANY, [[0x70, 0xD0]]], suffix="0a"), stream("utf-8", [EDGES] * 4)]
+    made += [stream("utf-8", [[[0xE0, 0xEF]], ANY, [[0x7F, 0x80], [0xBF, 0xC0]]], suffix="0a")]
+    made += [stream("utf-8", [EDGES[9:], EDGES[3:9], EDGES[2:10], EDGES[2:10]])]
     for label, high in (("utf-16le", 1), ("utf-16be", 0)):
         pairs = [SURROGATES if at % 2 == high else EDGES[:4] for at in range(4)]
         end = "0a00" if high else "000a"
