@@ -48,7 +48,7 @@ class JSONAPI:
 
             def handle_any(self):
                 length = int(self.headers.get("Content-Length") or 0)
-                request = Request(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
+                request = Request(self.command, self.path, self.headers, self.rfile.read(length))
                 with api._lock:
                     api.requests.append(request)
                 time.sleep(api.latency)

@@ -117,7 +117,7 @@ def test_graphql(client, api):
 def test_methods_headers_and_bodies_reach_the_server_as_they_were_written(client, api):
     entries = [
         {"url": api.url + "/echo?1"}, {"url": api.url + "/echo?2", "method": "POST"}, {"url": api.url + "/echo?3", "method": "PUT", "body": "é\n{x}"},
-        {"url": api.url + "/echo?4", "method": "PATCH", "body": [1.50, True, None]}, {"url": api.url + "/echo?5", "method": "DELETE"},
+        {"url": api.url + "/echo?4", "method": "PATCH", "body": [1.5, True, None]}, {"url": api.url + "/echo?5", "method": "DELETE"},
         {"url": api.url + "/echo?6", "body": "a={v}", "headers": {"Content-Type": "application/x-www-form-urlencoded", "X-Token": "t-{v}"},
          "variables": {"v": {"values": ["1"]}}},
         {"url": api.url + "/echo?7", "headers": {"x-token": "own"}},
@@ -128,7 +128,7 @@ def test_methods_headers_and_bodies_reach_the_server_as_they_were_written(client
     got = {item["url"][-1]: tuple(item["data"].values()) for item in client.walk(f"/v1/jobs/{job_id}/results")}
     assert got == {
         "1": ("GET", "", None, "job"), "2": ("POST", "", None, "job"), "3": ("PUT", "é\n{x}", None, "job"),
-        "4": ("PATCH", "[1.50,true,null]", "application/json", "job"), "5": ("DELETE", "", None, "job"),
+        "4": ("PATCH", "[1.5,true,null]", "application/json", "job"), "5": ("DELETE", "", None, "job"),
         "6": ("POST", "a=1", "application/x-www-form-urlencoded", "t-1"), "7": ("GET", "", None, "own")}
 
 

@@ -118,7 +118,8 @@ struct JobReader {
             object.finish()
             guard let links, let kind else { return nil }
             return FollowRule(
-                links: links, kind: kind, sameHost: sameHost, allow: allow, deny: deny, url: url, request: request)
+                links: links, kind: kind, sameHost: sameHost, allow: allow, deny: deny, url: url,
+                request: request)
         }
     }
 

@@ -25,7 +25,9 @@ struct RequestReader {
         var headers = fields.map {
             RequestTemplate.Header(name: $0.name, value: template($0.value, .fieldValue))
         }
-        if let written, written.string == nil, !fields.contains(where: { $0.name.lowercased() == "content-type" }) {
+        if let written, written.string == nil,
+            !fields.contains(where: { $0.name.lowercased() == "content-type" })
+        {
             headers.append(.init(name: "Content-Type", value: template("application/json", .plain)))
         }
         guard method != "GET" || !headers.isEmpty else { return nil }
@@ -43,7 +45,8 @@ struct RequestReader {
             return nil
         }
         if url.places.isEmpty, request?.names.isEmpty != false {
-            findings.add(object.place("url"), "must name {link}, or headers or body must: else all links lead to it")
+            findings.add(
+                object.place("url"), "must name {link}, or headers or body must: else all links lead to it")
         }
         let example = url.text(with: [FollowRule.placeholder: "1"])
         if urls.resolve([example], against: "http://host.example/")[0] == nil {

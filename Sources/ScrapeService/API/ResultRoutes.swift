@@ -140,6 +140,8 @@ struct ResultRoutes: Sendable {
             row.date(entry.fetchedAt)
             row.key("encoding")
             row.string(optional: entry.encoding)
+            row.key("detail")
+            row.string(optional: entry.detail)
         }
     }
 }

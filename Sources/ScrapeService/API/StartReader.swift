@@ -94,7 +94,8 @@ struct StartReader {
     }
 
     private func template(
-        _ text: String, at pointer: String, variables: [String: URLTemplate.Values?], request: RequestTemplate?
+        _ text: String, at pointer: String, variables: [String: URLTemplate.Values?],
+        request: RequestTemplate?
     ) -> URLTemplate? {
         var template = URLTemplate(literals: [], variables: [])
         var rest = text[...]

@@ -9,6 +9,14 @@ struct DiscoveredPage: Hashable, Sendable {
     var request: PageRequest?
 }
 
+extension DiscoveredPage {
+    /// What it takes in the queue, about.
+    var storedBytes: Int {
+        let fields = request?.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count } ?? 0
+        return url.text.utf8.count + fields + (request?.body?.utf8.count ?? 0)
+    }
+}
+
 /// How a page is asked for, where that is not a plain GET.
 struct PageRequest: Hashable, Sendable, Codable {
     /// RFC 9110 §9.
@@ -162,4 +170,6 @@ struct LedgerEntry: Sendable {
     var fetchedAt: Date?
     /// As in ``Extraction/encoding``.
     var encoding: String?
+    /// What happened to a page that failed, for a person.
+    var detail: String?
 }

@@ -59,7 +59,8 @@ struct TextTemplate: Hashable, Sendable, Codable {
         var text = String.UnicodeScalarView()
         for byte in value.utf8 {
             switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: text.append(Unicode.Scalar(byte))
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                text.append(Unicode.Scalar(byte))
             default: text.append(contentsOf: ["%", digits[Int(byte >> 4)], digits[Int(byte & 15)]])
             }
         }
@@ -74,7 +75,8 @@ struct TextTemplate: Hashable, Sendable, Codable {
                 text.append(contentsOf: ["\\", character])
             } else if character.value < 0x20 {
                 let hex = String(character.value, radix: 16)
-                text.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).unicodeScalars)
+                text.append(
+                    contentsOf: ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).unicodeScalars)
             } else {
                 text.append(character)
             }

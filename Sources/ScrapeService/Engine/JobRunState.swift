@@ -210,7 +210,7 @@ struct JobRunState {
                 }
                 items += yield.items.count
                 bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes
-                bytes += yield.links.reduce(0) { $0 + $1.url.text.utf8.count }
+                bytes += yield.links.reduce(0) { $0 + $1.storedBytes }
                 settlement.result = .fetched(yield)
             }
             batch.append(settlement)

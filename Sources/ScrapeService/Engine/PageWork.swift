@@ -21,7 +21,7 @@ struct PageWork: Sendable {
         let document = PageDocument(body: response.body, contentType: response.contentType)
         var extraction = try plan.extract(document)
         let base = base(of: extraction, finalURL: response.finalURL)
-        let links = links(of: &extraction, base: base, finalURL: response.finalURL)
+        let links = try links(of: &extraction, base: base, finalURL: response.finalURL)
         let report = PageFields(kind, urls).finish(&extraction, base: base)
         return .fetched(
             PageYield(
@@ -73,14 +73,16 @@ struct PageWork: Sendable {
     private static let maxExhausted = 8
 
     /// Each link once, in the order of the page. One on which a pattern runs away is not followed.
-    private func links(of extraction: inout Extraction, base: String, finalURL: String) -> [DiscoveredPage] {
+    private func links(
+        of extraction: inout Extraction, base: String, finalURL: String
+    ) throws(ExtractionError) -> [DiscoveredPage] {
         let own = urls.parse(finalURL)?.host
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []
         var exhausted = 0
         for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
             var looked: Set<DiscoveredPage> = []
-            for page in LinkedPages(rule: rule, urls: urls).pages(references, base: base) {
+            for page in try LinkedPages(rule: rule, urls: urls).pages(references, base: base) {
                 if exhausted == Self.maxExhausted { break }
                 guard looked.insert(page).inserted, !seen.contains(page) else { continue }
                 do throws(PatternExhausted) {
@@ -93,7 +95,9 @@ struct PageWork: Sendable {
                 links.append(page)
             }
         }
-        if exhausted > 0 { extraction.warnings[FieldWarning(code: .patternExhausted), default: 0] += exhausted }
+        if exhausted > 0 {
+            extraction.warnings[FieldWarning(code: .patternExhausted), default: 0] += exhausted
+        }
         return links
     }
 }

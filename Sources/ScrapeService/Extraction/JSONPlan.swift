@@ -27,17 +27,18 @@ struct JSONPlan: PagePlan {
 
     /// Throws ``ExtractionError``.
     func extract(_ document: PageDocument) throws -> Extraction {
-        var page = JSONPageReading(try Self.parse(document))
+        let (text, encoding) = try JSONText.read(document)
+        var page = JSONPageReading(try Self.parse(text))
         var reader = FieldReader(readings)
         var result = Extraction()
+        result.encoding = encoding.description
         for path in links { result.links.append(page.links(path, &reader)) }
         if !fields.isEmpty { result.items = try page.items(each, fields, &reader) }
         result.warnings = reader.warnings
         return result
     }
 
-    private static func parse(_ document: PageDocument) throws -> JSONDocument {
-        let text = try JSONText.utf8(of: document)
+    private static func parse(_ text: [UInt8]) throws -> JSONDocument {
         do throws(JSONError) {
             return try JSONDocument(text)
         } catch {

@@ -6,14 +6,15 @@
 enum LedgerQuery {
     private static let settledColumns = """
         url, kind, status, attempts, http_status, error, bytes, seconds, fetched_at,
-        case when status = 'fetched' then detail end as encoding
+        case when status = 'fetched' then detail end as encoding,
+        case when status <> 'fetched' then detail end as detail
         """
     /// What a job that is over has left in its queue is skipped: it is on its way to the ledger.
     private static let queuedColumns = """
         q.url, q.kind, case when j.finished_at is null then 'queued' else 'skipped' end,
         q.attempt + q.former_attempts, null::integer,
         case when j.finished_at is not null then j.end_reason end, null::bigint, null::float8,
-        null::timestamptz, null::text
+        null::timestamptz, null::text, null::text
         """
     /// Whichever shard works on it now.
     private static let queued = """
@@ -82,7 +83,7 @@ enum LedgerQuery {
             url: try row.next(), kind: try row.next(), status: try row.word(), attempts: try row.next(),
             httpStatus: try row.nextOptional(), error: try row.nextOptional(), bytes: try row.nextOptional(),
             seconds: try row.nextOptional(), fetchedAt: try row.nextOptional(),
-            encoding: try row.nextOptional())
+            encoding: try row.nextOptional(), detail: try row.nextOptional())
         return (number, entry)
     }
 }

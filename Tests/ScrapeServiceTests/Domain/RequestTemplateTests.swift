@@ -13,7 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a-Z_0.9~", "a-Z_0.9~"), ("a b/c?d=e&f#g+%", "a%20b%2Fc%3Fd%3De%26f%23g%2B%25"), ("é😀", "%C3%A9%F0%9F%98%80"), ("", ""),
+        ("a-Z_0.9~", "a-Z_0.9~"), ("a b/c?d=e&f#g+%", "a%20b%2Fc%3Fd%3De%26f%23g%2B%25"),
+        ("é😀", "%C3%A9%F0%9F%98%80"), ("", ""),
         ("\u{0}\n", "%00%0A"),
     ])
     func inAURLAllButUnreservedCharactersAreEncoded(_ value: String, _ text: String) {
@@ -25,8 +26,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("1", "1"), ("-12", "-12"), ("0", "0"), ("12345678901234567890123", "12345678901234567890123"), ("007", "\"007\""),
-        ("-0", "\"-0\""), ("1.5", "\"1.5\""), ("+1", "\"+1\""), ("", "\"\""), ("-", "\"-\""), ("a\"\\\n\u{1}é", #""a\"\\\u000a\u0001é""#),
+        ("1", "1"), ("-12", "-12"), ("0", "0"), ("12345678901234567890123", "12345678901234567890123"),
+        ("007", "\"007\""),
+        ("-0", "\"-0\""), ("1.5", "\"1.5\""), ("+1", "\"+1\""), ("", "\"\""), ("-", "\"-\""),
+        ("a\"\\\n\u{1}é", #""a\"\\\u000a\u0001é""#),
         ("١", "\"١\""),
     ])
     func aJSONValueIsANumberWhereItIsAnIntegers(_ value: String, _ json: String) {
@@ -42,7 +45,10 @@ import Testing
         body.append(TextTemplate.Place(name: "a", encoding: .plain))
         let template = RequestTemplate(method: "PUT", headers: [.init(name: "X", value: body)], body: body)
         let request = template.request(with: ["a": "\"", "b": "2"])
-        #expect(request == PageRequest(method: "PUT", headers: [HeaderField(name: "X", value: "\\\"-2\"")], body: "\\\"-2\""))
+        #expect(
+            request
+                == PageRequest(
+                    method: "PUT", headers: [HeaderField(name: "X", value: "\\\"-2\"")], body: "\\\"-2\""))
         #expect(template.names == ["a", "b"])
         let stored = try JSONEncoder().encode(template)
         #expect(try JSONDecoder().decode(RequestTemplate.self, from: stored) == template)
@@ -53,14 +59,16 @@ import Testing
         var body = TextTemplate()
         body.append(TextTemplate.Place(name: "q", encoding: .plain))
         body.append(TextTemplate.Place(name: "n", encoding: .plain))
-        var entry = StartEntry(template: URLTemplate(literals: ["http://h/", ""], variables: [one]), kind: "p")
+        var entry = StartEntry(
+            template: URLTemplate(literals: ["http://h/", ""], variables: [one]), kind: "p")
         entry.request = RequestTemplate(method: "POST", body: body)
         entry.requestVariables = [URLTemplate.Variable(name: "q", values: .list(["x", "y"]))]
         let pages = StartPages(entries: [entry], urls: CurlURLs())
         #expect(pages.count == 4)
-        #expect(pages.map { "\($0.url.text) \($0.request?.body ?? "")" } == [
-            "http://h/1 x1", "http://h/1 y1", "http://h/2 x2", "http://h/2 y2",
-        ])
+        #expect(
+            pages.map { "\($0.url.text) \($0.request?.body ?? "")" } == [
+                "http://h/1 x1", "http://h/1 y1", "http://h/2 x2", "http://h/2 y2",
+            ])
     }
 
     @Test func anEntryStoredBeforeThereWereRequestsIsRead() throws {

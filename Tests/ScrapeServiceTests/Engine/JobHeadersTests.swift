@@ -52,7 +52,8 @@ import Testing
                 method: "POST",
                 headers: [
                     HeaderField(name: "accept-language", value: "en"),
-                    HeaderField(name: "Authorization", value: "Bearer y"), HeaderField(name: "X-A", value: "1"),
+                    HeaderField(name: "Authorization", value: "Bearer y"),
+                    HeaderField(name: "X-A", value: "1"),
                 ])
             return headers.fields(for: page)
         }

@@ -25,7 +25,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("PUT", 303, "GET"), ("PUT", 307, "PUT"), ("PATCH", 308, "PATCH"),
+        ("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("PUT", 303, "GET"), ("PUT", 307, "PUT"),
+        ("PATCH", 308, "PATCH"),
         ("DELETE", 302, "DELETE"), ("DELETE", 303, "GET"), ("POST", 302, "GET"), ("POST", 307, "POST"),
         ("GET", 303, "GET"), ("GET", 307, "GET"),
     ])

@@ -82,7 +82,8 @@ extension JSONPathParser {
         case .test: throw scanner.failure("the function's result cannot be compared", at: offset)
         case .query(let path):
             guard path.isSingular else {
-                throw scanner.failure("only a query that selects one node at most has a value here", at: offset)
+                throw scanner.failure(
+                    "only a query that selects one node at most has a value here", at: offset)
             }
             return .query(path)
         }

@@ -37,7 +37,8 @@ import Testing
         "$..[?@..[?@..[?@==1]]]",
     ])
     func aQueryThatMultipliesIsGivenUp(_ path: String) throws {
-        let deep = try document("[" + Array(repeating: Self.nested(900), count: 500).joined(separator: ",") + "]")
+        let deep = try document(
+            "[" + Array(repeating: Self.nested(900), count: 500).joined(separator: ",") + "]")
         let clock = ContinuousClock()
         let seconds = clock.measure {
             #expect(throws: JSONPathExhausted.self) { try select(path, deep) }
@@ -57,7 +58,10 @@ import Testing
     }
 
     @Test func aRegularExpressionThatRunsAwayIsGivenUp() throws {
-        let text = "[" + Array(repeating: "\"" + String(repeating: "a", count: 60) + "!\"", count: 3).joined(separator: ",") + "]"
+        let text =
+            "["
+            + Array(repeating: "\"" + String(repeating: "a", count: 60) + "!\"", count: 3).joined(
+                separator: ",") + "]"
         #expect(throws: JSONPathExhausted.self) { try select("$[?match(@, '(a+)+')]", document(text)) }
     }
 }
