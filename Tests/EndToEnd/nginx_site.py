@@ -13,15 +13,19 @@ Request = collections.namedtuple("Request", "began ended status method uri")
 
 
 class NginxSite:
-    """`block` is the body of the server block; `{root}` in it is an empty directory of its own. echo_sleep is there."""
+    """`block` is the body of the server block; `{root}` in it is an empty directory of its own. echo_sleep is there.
 
-    def __init__(self, block, port=None):
-        self.directory, self.port = harness.temporary_directory("nginx"), port or harness.free_port()
+    A client that leaves during echo_sleep is in the log when it is over. With `sees_leaving` the block's server stands
+    behind a proxy, which sees and logs it at once, as 499.
+    """
+
+    def __init__(self, block, sees_leaving=False):
+        self.directory, self.port = harness.temporary_directory("nginx"), harness.free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         self.root = self.directory / "root"
         self.root.mkdir()
         self.block = block.replace("{root}", str(self.root))
-        self.process = None
+        self.sees_leaving, self.process = sees_leaving, None
 
     def write(self, name, content):
         path = self.root / name
@@ -31,6 +35,11 @@ class NginxSite:
     def __enter__(self):
         d = self.directory
         user = "user root;" if os.geteuid() == 0 else ""
+        listen, proxy = f"127.0.0.1:{self.port} backlog=4096", ""
+        if self.sees_leaving:
+            proxy = f"""server {{ listen {listen};
+        location / {{ proxy_pass http://unix:{d}/behind.sock; proxy_set_header Host $http_host; }} }}"""
+            listen = f"unix:{d}/behind.sock; access_log off"
         temporary = " ".join(f"{name}_temp_path {d}/{name};" for name in
                              ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (d / "nginx.conf").write_text(f"""load_module {site_server.ECHO_MODULE}; {user} daemon off; worker_processes 1;
@@ -40,7 +49,8 @@ http {{
     types {{ text/html html; application/json json; application/xml xml; text/plain txt; image/gif gif; text/css css; }}
     log_format timed '$msec $request_time $status $request_method $request_uri';
     access_log {d}/access.log timed; keepalive_requests 100000; {temporary}
-    server {{ listen 127.0.0.1:{self.port} backlog=4096; root {self.root};
+    {proxy}
+    server {{ listen {listen}; root {self.root};
 {self.block}
     }}
 }}

@@ -4,7 +4,6 @@ This file has the failure policies; test_example_kinds.py the other sorts of job
 """
 
 import json
-import os
 import pathlib
 import socketserver
 import threading
@@ -14,7 +13,6 @@ import pytest
 
 import databases
 import harness
-import nginx_site
 import test_metrics
 from nginx_site import NginxSite, most_at_once
 
@@ -82,9 +80,9 @@ class Cutter(socketserver.ThreadingTCPServer):
 def mirrors():
     """Six mirrors of a page: two answer after half a second and after ten, one is far too late, three are broken."""
     def page(seconds):
-        return (f'location /debian/ {{ default_type text/html; echo_sleep {seconds}; '
-                f'echo "<title>after {seconds}</title><p>x</p>"; }}')
-    with NginxSite(page(0.5)) as soon, NginxSite(page(10)) as slow, NginxSite(page(60)) as late, \
+        return NginxSite(f'location /debian/ {{ default_type text/html; echo_sleep {seconds}; '
+                         f'echo "<title>after {seconds}</title><p>x</p>"; }}', sees_leaving=True)
+    with page(0.5) as soon, page(10) as slow, page(60) as late, \
             NginxSite("location /debian/ { return 500; }") as broken, Cutter(("127.0.0.1", 0), Cutter.Handler) as cutter:
         origins = [late.origin, slow.origin, soon.origin, broken.origin, f"http://127.0.0.1:{harness.free_port()}",
                    f"http://127.0.0.1:{cutter.server_address[1]}"]
@@ -121,14 +119,14 @@ def listing(page, adverts):
     return f"<html><body>{links}</body></html>"
 
 
-def motor_site(pages, adverts, advert_seconds, more=""):
+def motor_site(pages, adverts, advert_seconds, sees_leaving=False):
     """`pages` listing pages of `adverts` adverts, each of which takes `advert_seconds`."""
     site = NginxSite(f"""
         location = /z/motoren.html {{ rewrite ^ /listing/$arg_currentPage.html? last; }}
         location /listing/ {{ internal; }}
         location /a/ {{ default_type text/html; echo_sleep {advert_seconds};
                         echo '<div id="vip-ad-description">motor $uri</div>'; }}
-        {more}""")
+        """, sees_leaving)
     for page in range(1, pages + 1):
         site.write(f"listing/{page}.html", listing(page, adverts))
     return site
@@ -153,7 +151,7 @@ def test_first_exception_stops_the_job_at_the_first_failure(client):
 
 
 def test_the_time_out_on_the_whole_cuts_what_is_under_way(client):
-    with motor_site(150, 30, 20) as site:
+    with motor_site(150, 30, 20, sees_leaving=True) as site:
         began = time.time()
         job_id = submit(client, "time-out", {MARKTPLAATS: site.origin})
         status = client.finished(job_id, 30)

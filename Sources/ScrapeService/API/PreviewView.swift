@@ -101,6 +101,8 @@ struct PreviewPageView {
             entry.string(optional: page.finalURL.map(Self.head))
             entry.key("content_type")
             entry.string(optional: page.contentType.map(Self.head))
+            entry.key("encoding")
+            entry.string(optional: page.encoding)
             entry.key("bytes")
             entry.int(settlement.bytes)
             entry.key("seconds")

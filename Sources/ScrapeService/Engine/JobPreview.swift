@@ -209,7 +209,7 @@ actor JobPreview {
         }
         var read: Result<PageSettlement.Result, any Error> = .success(.fetched(PageYield()))
         if tool.isRead, !look.bodyIsCut {
-            (read, look.selectors) = await context.workers.run(for: seat.number) {
+            (read, (look.selectors, look.encoding)) = await context.workers.run(for: seat.number) {
                 let read = Result { try tool.work.read(response) }
                 return (read, Self.count(tool.probe, response, read))
             }
@@ -224,10 +224,10 @@ actor JobPreview {
 
     private static func count(
         _ probe: PreviewProbe, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>
-    ) -> [PreviewSelector] {
-        guard case .success(.fetched(let yield)) = read else { return [] }
+    ) -> ([PreviewSelector], String?) {
+        guard case .success(.fetched(let yield)) = read else { return ([], nil) }
         let document = PageDocument(body: response.body, contentType: response.contentType)
-        return (try? probe.count(document, keeping: yield.items)) ?? []
+        return (try? probe.count(document, keeping: yield.items)) ?? ([], nil)
     }
 
     /// Of a file a little is enough; what is too long to be read is a file all the same.

@@ -24,8 +24,10 @@ struct PreviewProbe: Sendable {
     }
 
     /// Runs on a worker. `items`: what a run keeps of the page. Throws ``ExtractionError``.
-    func count(_ document: PageDocument, keeping items: [ItemData]) throws -> [PreviewSelector] {
-        guard let found = try plan?.extract(document) else { return [] }
+    func count(
+        _ document: PageDocument, keeping items: [ItemData]
+    ) throws -> (selectors: [PreviewSelector], encoding: String?) {
+        guard let found = try plan?.extract(document) else { return ([], nil) }
         let kept = items.map { (try? JSONParser.parse(Array($0.json.utf8))) ?? .null }
         var selectors: [PreviewSelector] = []
         if kind.each != nil {
@@ -44,7 +46,7 @@ struct PreviewProbe: Sendable {
             let matched = links > 0 ? links : try matches(of: rule.links, in: document)
             selectors.append(PreviewSelector(place: .follow(index), matched: matched, values: links))
         }
-        return selectors
+        return (selectors, found.encoding)
     }
 
     private func matches(of selector: Selector, in document: PageDocument) throws -> Int {

@@ -27,6 +27,8 @@ struct PreviewPage: Sendable {
     var crawlDelay: Duration?
     var finalURL: String?
     var contentType: String?
+    /// And what said so, as in `windows-1251 (http)`; nil where no text was read.
+    var encoding: String?
     /// The body was longer, and a file's bytes are not looked at.
     var bodyIsCut = false
     var selectors: [PreviewSelector] = []
