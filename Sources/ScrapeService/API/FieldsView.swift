@@ -7,56 +7,69 @@ struct FieldsView {
 
     /// `room`: bytes that both lists may take, with their names.
     func write(to body: inout JSONWriter, room: Int) {
-        let room = max(0, room - #","warnings":[],"fields":[]"#.utf8.count)
-        // Half of it is the fields', where there are any.
-        var warningsRoom = job.fields.isEmpty ? room : room / 2
-        let reserved = room - warningsRoom
-        writeWarnings(to: &body, &warningsRoom)
-        var fieldsRoom = reserved + warningsRoom
-        writeFields(to: &body, &fieldsRoom)
+        var room = max(0, room - #","warnings":[],"fields":[]"#.utf8.count)
+        // Half of it is the fields'; what they leave is the warnings', and the other way round.
+        var half = room / 2
+        let first = fields(&half)
+        room -= room / 2 - half
+        let warnings = warnings(&room)
+        var left = room
+        let fields = fields(&left, after: first)
+        Self.write("warnings", warnings, to: &body)
+        Self.write("fields", fields, to: &body)
     }
 
-    /// The least covered first.
-    private func writeFields(to body: inout JSONWriter, _ room: inout Int) {
-        body.key("fields")
-        body.array { list in
-            for coverage in job.fields {
-                Self.append(to: &list, &room) { entry in
-                    entry.key("page")
-                    entry.string(coverage.kind)
-                    entry.key("name")
-                    entry.string(coverage.field)
-                    entry.key("filled")
-                    entry.int(coverage.filled)
-                    entry.key("of")
-                    entry.int(coverage.items)
-                }
+    private static func write(_ name: String, _ entries: [String], to body: inout JSONWriter) {
+        body.key(name)
+        body.array { list in for entry in entries { list.raw(entry) } }
+    }
+
+    /// The least covered first; `after` those that are there.
+    private func fields(_ room: inout Int, after entries: [String] = []) -> [String] {
+        var entries = entries
+        for coverage in job.fields.dropFirst(entries.count) {
+            let entry = Self.entry { entry in
+                entry.key("page")
+                entry.string(coverage.kind)
+                entry.key("name")
+                entry.string(coverage.field)
+                entry.key("filled")
+                entry.int(coverage.filled)
+                entry.key("of")
+                entry.int(coverage.items)
             }
+            guard Self.take(entry, &room) else { break }
+            entries.append(entry)
         }
+        return entries
     }
 
     /// The most frequent one of each code first: no code hides another.
-    private func writeWarnings(to body: inout JSONWriter, _ room: inout Int) {
-        body.key("warnings")
-        body.array { list in
-            for warning in Self.ordered(job.allWarnings) {
-                if Self.append(to: &list, &room, { Self.write(warning, named: true, to: &$0) }) { continue }
-                Self.append(to: &list, &room) { Self.write(warning, named: false, to: &$0) }
+    private func warnings(_ room: inout Int) -> [String] {
+        var entries: [String] = []
+        for warning in Self.ordered(job.allWarnings) {
+            for isNamed in [true, false] {
+                let entry = Self.entry { Self.write(warning, named: isNamed, to: &$0) }
+                if Self.take(entry, &room) {
+                    entries.append(entry)
+                    break
+                }
             }
         }
+        return entries
     }
 
-    /// One object, if there is room for it.
-    @discardableResult
-    private static func append(
-        to list: inout JSONWriter, _ room: inout Int, _ members: (inout JSONWriter) -> Void
-    ) -> Bool {
-        var entry = JSONWriter()
-        entry.object(members)
-        let length = entry.bytes.count + 1
+    private static func entry(_ members: (inout JSONWriter) -> Void) -> String {
+        var writer = JSONWriter()
+        writer.object(members)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    /// Whether there is room for it and a comma.
+    private static func take(_ entry: String, _ room: inout Int) -> Bool {
+        let length = entry.utf8.count + 1
         guard length <= room else { return false }
         room -= length
-        list.raw(String(decoding: entry.bytes, as: UTF8.self))
         return true
     }
 

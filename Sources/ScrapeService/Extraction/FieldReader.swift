@@ -1,14 +1,14 @@
 /// Reads the fields of one page: counts what cannot be read, and gives a field up for the rest of the page where its
 /// selector or pattern runs away.
 struct FieldReader {
-    /// What all patterns of a page may take together. A pattern that stays just within its own bound would otherwise
-    /// keep a worker for as long as the page has matches.
-    static let maxPatternTime = Duration.seconds(1)
+    /// Steps that all patterns of a page may take together, besides those linear in their texts. A pattern that stays
+    /// just within the bound of one search would otherwise keep a worker for as long as the page has matches.
+    static let maxPatternSteps = 4 * Pattern.baseSteps
 
     private let readings: [FieldReading]
     private(set) var warnings: [FieldWarning: Int] = [:]
     private var isGivenUp: [Bool]
-    private var patternTime = Duration.zero
+    private var patternSteps = Self.maxPatternSteps
 
     init(_ readings: [FieldReading]) {
         self.readings = readings
@@ -22,15 +22,11 @@ struct FieldReader {
     ) throws -> FieldValue? {
         if isGivenUp[field] { return .null }
         let reading = readings[field]
-        let clock = reading.hasPattern ? ContinuousClock() : nil
         var values: [FieldValue] = []
         var unreadable = 0
         do {
             try find { match in
-                let begun = clock?.now
-                let value = try reading.read(match)
-                if let begun { try spend(begun.duration(to: .now)) }
-                switch value {
+                switch try reading.read(match, within: &patternSteps) {
                 case .none: return true
                 case .unreadable:
                     unreadable += 1
@@ -53,11 +49,6 @@ struct FieldReader {
 
     /// The selector of `each` or of a rule's links reached its bound: what it found counts for nothing.
     mutating func selectorRanAway() { warnings[FieldWarning(code: .selectorExhausted)] = 1 }
-
-    private mutating func spend(_ time: Duration) throws(PatternExhausted) {
-        patternTime += time
-        if patternTime > Self.maxPatternTime { throw PatternExhausted() }
-    }
 
     private mutating func giveUp(_ field: Int, _ code: FieldWarning.Code) -> FieldValue {
         isGivenUp[field] = true

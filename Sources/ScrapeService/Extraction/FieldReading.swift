@@ -12,8 +12,6 @@ struct FieldReading: Sendable {
     let all: Bool
     private let keepsWhitespace: Bool
 
-    var hasPattern: Bool { pattern != nil }
-
     /// What became of one match.
     enum Value: Hashable, Sendable {
         /// `match` is not in it: as if the selector had not found it.
@@ -35,8 +33,8 @@ struct FieldReading: Sendable {
         }
     }
 
-    /// `.text` comes trimmed unless the field keeps white space.
-    func read(_ match: FieldMatch) throws(PatternExhausted) -> Value {
+    /// `.text` comes trimmed unless the field keeps white space. `allowance`: see ``Pattern``.
+    func read(_ match: FieldMatch, within allowance: inout Int) throws(PatternExhausted) -> Value {
         guard let pattern else {
             switch match {
             case .text(let text): return result(FieldConversion.value(of: text, as: type))
@@ -44,9 +42,9 @@ struct FieldReading: Sendable {
                 return result(FieldConversion.value(of: value, as: type, trimmed: !keepsWhitespace))
             }
         }
-        guard let text = FieldConversion.text(of: match), let found = try pattern.firstGroup(in: text) else {
-            return .none
-        }
+        guard let text = FieldConversion.text(of: match),
+            let found = try pattern.firstGroup(in: text, within: &allowance)
+        else { return .none }
         return result(
             FieldConversion.value(of: keepsWhitespace ? found : FieldConversion.trimmed(found), as: type))
     }

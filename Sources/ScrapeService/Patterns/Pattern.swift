@@ -63,20 +63,29 @@ final class Pattern: @unchecked Sendable {
 
     /// Whether the expression is found anywhere in `text`.
     func matches(_ text: String) throws(PatternExhausted) -> Bool {
-        try search(text) != nil
+        var allowance = Self.baseSteps
+        return try search(text, &allowance) != nil
     }
 
     /// What the first capture group took at the first place the expression is found; the whole of it where it has no
     /// group. Nil: it is not found, or the group took no part.
     func firstGroup(in text: String) throws(PatternExhausted) -> String? {
-        guard let found = try search(text), let range = found else { return nil }
+        var allowance = Self.baseSteps
+        return try firstGroup(in: text, within: &allowance)
+    }
+
+    /// The same. `allowance`: steps that are left for this search and others, besides ``stepsPerByte`` of each.
+    func firstGroup(in text: String, within allowance: inout Int) throws(PatternExhausted) -> String? {
+        guard let found = try search(text, &allowance), let range = found else { return nil }
         return String(decoding: Array(text.utf8)[range], as: UTF8.self)
     }
 
     /// Nil: not found; the inner nil: found, and the first group took no part.
-    private func search(_ text: String) throws(PatternExhausted) -> Range<Int>?? {
+    private func search(_ text: String, _ allowance: inout Int) throws(PatternExhausted) -> Range<Int>?? {
         var text = text
-        var budget = StepBudget(left: Self.maxSteps(in: text))
+        let spare = max(0, min(Self.baseSteps, allowance))
+        var budget = StepBudget(left: Self.maxSteps(in: text) - Self.baseSteps + spare)
+        defer { allowance -= max(0, spare - max(0, budget.left)) }
         let group = groups > 0 ? 1 : 0
         let outcome = text.withUTF8 { subject -> (code: Int32, range: Range<Int>?) in
             guard let match = pcre2_match_data_create_8(2, nil),
