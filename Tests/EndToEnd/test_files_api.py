@@ -171,7 +171,7 @@ def test_the_same_bytes_of_two_jobs_are_stored_once_and_outlive_the_first(servic
     harness.wait_until(lambda: swept(database) == before, 30, "the last bytes are swept")
 
 
-def test_a_file_deleted_under_its_reader_ends_the_connection(service, site):
+def test_a_file_deleted_under_its_reader_ends_the_connection(service, database, site):
     with open(site.root / "doomed.bin", "wb") as doomed:
         for number in range(64):
             doomed.write(block(1_000_000 + number))
