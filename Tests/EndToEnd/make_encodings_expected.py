@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes encodings_expected.json and text_expected.json: what headless Chromium reads in the pages of encoding_pages.py and
-text_pages.py, served by nginx.
+"""Writes encodings_expected.json, text_expected.json and structures_expected.json: what headless Chromium reads in the pages
+of encoding_pages.py, text_pages.py and structure_pages.py, served by nginx.
 
 Needs Debian's package `chromium` (290 MB with what it brings along, hence not part of the tests themselves):
 
@@ -17,6 +17,7 @@ import tempfile
 
 import encoding_pages
 import harness
+import structure_pages
 import text_pages
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -24,12 +25,17 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/lib/chromium/chromium")
 
 # Every page is opened as a window of its own: a frame would inherit the encoding of the page around it.
 READER = """<!DOCTYPE html><meta charset=utf-8><pre id=found></pre><script>
-const found = {};
+const found = {}, SELECTORS = PATHSELECTORS;
+function nodes(page, selector) {
+  if (!selector.startsWith("//")) return [...page.querySelectorAll(selector)];
+  const set = page.evaluate(selector, page, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+  return Array.from({length: set.snapshotLength}, (_, at) => set.snapshotItem(at));
+}
 async function read(path) {
   const page = window.open(path);
   while (!page.document || page.location.href === "about:blank" || page.document.readyState !== "complete")
     await new Promise(done => setTimeout(done, 5));
-  const texts = [...page.document.querySelectorAll("SELECTOR")].map(node => NODE);
+  const texts = nodes(page.document, SELECTORS[path] || SELECTOR).map(node => NODE);
   found[path] = {encoding: page.document.characterSet, texts};
   page.close();
 }
@@ -40,9 +46,12 @@ async function read(path) {
 </script>"""
 
 
-def read(pages, selector, node="node.textContent"):
-    """`{path: {encoding, texts}}` as Chromium sees `pages`."""
-    reader = READER.replace("PATHS", json.dumps(list(pages))).replace("SELECTOR", selector).replace("NODE", node)
+def read(pages, selector="*", node="node.textContent", selectors=None):
+    """`{path: {encoding, texts}}` as Chromium sees `pages`; `selectors` are of single paths, XPath from `//` on."""
+    reader = READER
+    for name, value in {"PATHSELECTORS": json.dumps(selectors or {}), "PATHS": json.dumps(list(pages)),
+                        "|| SELECTOR": f"|| {json.dumps(selector)}", "=> NODE": f"=> {node}"}.items():
+        reader = reader.replace(name, value)
     served = {**pages, "/reader.html": ("text/html; charset=utf-8", reader.encode())}
     with harness.PlainSite(served) as site, tempfile.TemporaryDirectory() as profile:
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-popup-blocking",
@@ -58,4 +67,7 @@ def written(name, value):
 
 if __name__ == "__main__":
     written("encodings_expected.json", read(encoding_pages.pages(), "p"))
+    cases = {f"/{name.replace(' ', '-')}.html": (name, path) for name, (_, path) in structure_pages.CASES.items()}
+    shown = read(structure_pages.pages(), selectors={path: selector for path, (_, selector) in cases.items()})
+    written("structures_expected.json", {name: shown[path]["texts"] for path, (name, _) in cases.items()})
     written("text_expected.json", read(text_pages.pages(), ".c", "[node.textContent, node.getAttribute('title')]"))

@@ -152,6 +152,22 @@ def _run_killed(service, wanted, kills):
     return [item["data"]["title"] for item in service.client.walk(f"/v1/jobs/{job_id}/results?limit=1000")]
 
 
+def test_a_file_that_has_not_changed_is_not_saved_again(client):
+    with Directory() as site:
+        site.write("index.html", '<a href="/a.bin"><a href="/b.bin">')
+        for name in "ab":
+            site.write(f"{name}.bin", name.encode() * 300_000)
+        wanted = {"start": [{"url": site.origin + "/", "as": "index"}], "fetch": {"conditional": True},
+                  "pages": {"index": {"follow": [{"links": "a", "as": "file"}]}, "file": {"save": True}}}
+        _, _, _, status = run(client, site, wanted)
+        assert status["progress"]["files"] == 2
+        site.write("b.bin", b"c" * 300_000, age=100)
+        ledger, _, answers, status = run(client, site, wanted)
+        assert {path: row["error"] for path, row in ledger.items()} == {"/": "not_modified", "/a.bin": "not_modified", "/b.bin": None}
+        assert answers == {"/": [304], "/a.bin": [304], "/b.bin": [200]}
+        assert status["progress"]["files"] == 1 and status["outcome"] == "ok"
+
+
 class Tagged(socketserver.StreamRequestHandler):
     """Answers with the tag of `server.tags[path]` and notes the conditions it was asked; `/always` answers 304 to all."""
 

@@ -2,18 +2,18 @@
 
 import hashlib
 import http.client
-import os
 import pathlib
 import subprocess
 import time
 
 import pytest
 
+import databases
 import file_site
 import harness
 
 MIB = 1 << 20
-LARGE = (1024 if os.environ.get("SCRAPE_TEST_LONG") else 256) * MIB
+LARGE = (1024 if databases.IS_LONG else 64) * MIB
 RSS_GROWTH = 16 * MIB
 HOSTILE = {
     "/evil-folder": 'attachment; filename="../../../escaped.sh"',
@@ -49,6 +49,20 @@ def site():
 
 
 @pytest.fixture(scope="module")
+def database():
+    with databases.Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service(binary, database):
+    """A service on a database that the tests may ask what it holds."""
+    with harness.Service(binary, arguments=["--database-url", database.url]) as running:
+        yield running
+        assert running.is_alive(), running.log_tail()
+
+
+@pytest.fixture(scope="module")
 def saved(service, site):
     """The job that saved the large file, and the file's entry."""
     job_id = service.client.submit({"start": f"{site.origin}/large.bin", "pages": {"f": {"save": True}},
@@ -69,6 +83,14 @@ def memory(service, name):
 def forget_peak(service):
     pathlib.Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")
     return memory(service, "VmRSS")
+
+
+def swept(database):
+    """Pieces that are there when nothing is left to sweep."""
+    tables = ("upload", "loose_blob", "dropped_body", "dropped_shard")
+    rest = " + ".join(f"(select count(*) from {table})" for table in tables)
+    harness.wait_until(lambda: database.number(f"select {rest}") == 0, 30, "everything is swept")
+    return database.number("select count(*) from piece")
 
 
 def begun(service, path, **headers):
@@ -132,20 +154,24 @@ def test_a_download_goes_on_where_curl_left_it(service, saved, tmp_path):
     assert digest.hexdigest() == entry["sha256"]
 
 
-def test_the_same_bytes_of_a_second_job_outlive_the_first(service, site):
+def test_the_same_bytes_of_two_jobs_are_stored_once_and_outlive_the_first(service, database, site):
     (site.root / "shared.bin").write_bytes(block(-1) * 3)
     job = {"start": f"{site.origin}/shared.bin", "pages": {"f": {"save": True}}}
     client = service.client
+    before = swept(database)
     jobs = [client.submit(job) for _ in range(2)]
     for job_id in jobs:
         assert client.finished(job_id)["progress"]["files"] == 1
+    harness.wait_until(lambda: swept(database) == before + 12, 30, "the second body is swept")
     assert client.delete(f"/v1/jobs/{jobs[0]}").status == 204
     assert client.get(f"/v1/jobs/{jobs[0]}/files").status == 404
-    time.sleep(3)  # for the sweeper to come round
+    assert swept(database) == before + 12
     assert client.get(f"/v1/jobs/{jobs[1]}/files/1").body == block(-1) * 3
+    assert client.delete(f"/v1/jobs/{jobs[1]}").status == 204
+    harness.wait_until(lambda: swept(database) == before, 30, "the last bytes are swept")
 
 
-def test_a_file_deleted_under_its_reader_ends_the_connection(service, site):
+def test_a_file_deleted_under_its_reader_ends_the_connection(service, database, site):
     with open(site.root / "doomed.bin", "wb") as doomed:
         for number in range(64):
             doomed.write(block(1_000_000 + number))
@@ -153,8 +179,9 @@ def test_a_file_deleted_under_its_reader_ends_the_connection(service, site):
     assert service.client.finished(job_id)["progress"]["files"] == 1
     response = begun(service, f"/v1/jobs/{job_id}/files/1")
     assert response.read(1) == block(1_000_000)[:1]
+    before = database.number("select count(*) from piece")
     assert service.client.delete(f"/v1/jobs/{job_id}").status == 204
-    time.sleep(5)
+    harness.wait_until(lambda: swept(database) == before - 256, 30, "its bytes are swept")
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         response.read()
     assert service.is_alive()

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPCore
 import HTTPTypes
 import Logging
@@ -9,6 +10,8 @@ struct APIContext: Sendable {
     var urls: any URLParsing
     var compiler: any PageCompiler
     var signals: JobSignals
+    /// Tries a job of an owner's on a few pages. Throws ``PreviewRefusal``.
+    var preview: @Sendable (JobSpec, _ owner: String) async throws -> PreviewReport
     /// Where words are counted: not on the loop that answers.
     var workers: WorkerPool
     /// The loop the server runs on: long polls wait on its timers.
@@ -34,6 +37,18 @@ extension APIContext {
     func jobID(of request: Request) throws -> JobID {
         guard let id = JobID(request.parameters["id"] ?? "") else { throw Problem.jobNotFound }
         return id
+    }
+
+    /// A job comes as JSON, or without a type.
+    func checkContentType(_ request: Request) throws(Problem) {
+        guard let field = request.headers[.contentType] else { return }
+        let type = field.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+        if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) {
+            return
+        }
+        throw Problem(
+            .unsupportedMediaType, "unsupported_media_type",
+            "A job is sent as Content-Type: application/json (curl: --json @job.json), not \(type).")
     }
 }
 

@@ -29,7 +29,7 @@ struct JobRoutes: Sendable {
 
     @Sendable func accept(_ request: Request) async throws -> Response {
         let owner = try context.authenticator.owner(of: request)
-        try checkContentType(request)
+        try context.checkContentType(request)
         let key = try idempotencyKey(of: request)
         let body = try await request.body.collect(upTo: context.maxBodyBytes)
         let reader = JobReader(urls: context.urls, compiler: context.compiler)
@@ -49,17 +49,6 @@ struct JobRoutes: Sendable {
                 .unprocessableContent, "idempotency_key_reused",
                 "This Idempotency-Key came before with another body.")
         }
-    }
-
-    private func checkContentType(_ request: Request) throws(Problem) {
-        guard let field = request.headers[.contentType] else { return }
-        let type = field.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
-        if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) {
-            return
-        }
-        throw Problem(
-            .unsupportedMediaType, "unsupported_media_type",
-            "A job is sent as Content-Type: application/json (curl: --json @job.json), not \(type).")
     }
 
     private func idempotencyKey(of request: Request) throws(Problem) -> String? {

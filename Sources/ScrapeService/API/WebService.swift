@@ -5,6 +5,7 @@ enum WebService {
     static func router(_ context: APIContext) -> Router {
         var router = Router()
         JobRoutes(context: context).add(to: &router)
+        PreviewRoutes(context: context).add(to: &router)
         ResultRoutes(context: context).add(to: &router)
         FileRoutes(context: context).add(to: &router)
         WordRoutes(context: context).add(to: &router)

@@ -128,20 +128,21 @@ private struct Parts {
         let agreement = HostAgreement(fetches, store: workStore, loop: workLoop, logger: logger)
         let urls = CurlURLs()
         let compiler = PlanCompiler()
-        engine = Engine(
-            EngineContext(
-                loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,
-                urls: urls,
-                fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
-                robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
-                workers: workers, signals: signals, membership: Membership(),
-                userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger))
+        let context = EngineContext(
+            loop: workLoop, store: workStore, files: workStore, fetcher: fetcher, compiler: compiler,
+            urls: urls, fetches: fetches, agreement: agreement,
+            robots: RobotsCache(loop: workLoop, workers: workers),
+            robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
+            workers: workers, signals: signals, membership: Membership(),
+            userAgent: configuration.userAgent, metrics: metrics.engine, logger: logger)
+        engine = Engine(context)
+        let previews = JobPreviews(context)
         webhooks = Self.webhooks(configuration, workStore, fetcher, signals, metrics, workLoop, logger)
         let responder = WebService.responder(
             APIContext(
                 catalog: readStore, files: readStore, urls: urls, compiler: compiler, signals: signals,
-                workers: workers,
-                loop: answerLoop, authenticator: Authenticator(keys: configuration.keys),
+                preview: previews.preview, workers: workers, loop: answerLoop,
+                authenticator: Authenticator(keys: configuration.keys),
                 maxBodyBytes: configuration.limits.maxBodyBytes,
                 exposition: { await metrics.exposition(pools) }, logger: logger))
         accessLog = configuration.logsAccess ? try AccessLog(logger: logger) : nil

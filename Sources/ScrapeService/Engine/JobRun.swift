@@ -30,7 +30,7 @@ actor JobRun {
     let context: EngineContext
     let lease: JobLease
     var seat: JobSeat
-    let headers: JobHeaders
+    let pages: JobPages
     let signal: Signal
     let logger: Logger
     var work: [String: PageWork] = [:]
@@ -62,12 +62,12 @@ actor JobRun {
         self.context = context
         signal = Signal(loop: context.loop)
         state = JobRunState(lease: lease)
-        headers = JobHeaders(lease.spec, context.urls)
         seat = context.fetches.makeSeat(permits: state.permits, lease.spec.politeness)
         var logger = context.logger
         logger[metadataKey: "job_id"] = "\(lease.job)"
         logger[metadataKey: "shard"] = "\(lease.shard)"
         self.logger = logger
+        pages = JobPages(lease.spec, context, logger: logger)
     }
 
     /// Works until the job is over or the lease is gone. Never throws: what goes wrong is in the ledger and the log.

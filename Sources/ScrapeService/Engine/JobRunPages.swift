@@ -3,46 +3,43 @@ import Logging
 
 /// One page of a run: fetched, read, judged.
 extension JobRun {
-    private static let trustPause = Duration.milliseconds(100)
-
     func process(_ page: QueuedPage) async {
         defer { running -= 1 }
         do {
             let settlement = try await attempt(page)
             if firstUnsettled == nil { firstUnsettled = .now }
             state.arrived(settlement)
-        } catch {
+        } catch is CancellationError {
             state.abandoned(page)
+        } catch {
+            // Nobody waits for this task: what nobody expected is told here, or nowhere.
+            state.arrived(broken(page, "\(error)"))
         }
         signal.notify()
     }
 
+    private func broken(_ page: QueuedPage, _ cause: String) -> PageSettlement {
+        logger.error("a page broke", metadata: ["url": "\(page.url.text)", "cause": "\(cause)"])
+        return PageSettlement(page: page, result: .failed(.internalError), detail: "the service failed")
+    }
+
     /// Throws `CancellationError` only.
     private func attempt(_ page: QueuedPage) async throws -> PageSettlement {
-        if let maxDepth = lease.spec.limits.maxDepth, page.depth > maxDepth {
-            return PageSettlement(page: page, result: .skipped(.maxDepth))
-        }
+        if let skipped = pages.settlementBeyondDepth(page) { return skipped }
         guard let work = work[page.kind] else {
-            return PageSettlement(page: page, result: .failed(.internalError), detail: "no such page kind")
+            return broken(page, "no such page kind: \(page.kind)")
         }
         do {
-            let robots = try await robotsVerdict(on: page)
-            if let refused = settlement(of: page, under: robots) { return refused }
+            let robots = try await pages.robotsVerdict(on: page)
+            if let refused = pages.settlement(of: page, under: robots) { return refused }
             let (response, result) =
                 work.kind.save
                 ? try await fetchAndSave(page, work, crawlDelay: robots.crawlDelay)
                 : try await fetchAndRead(page, work, crawlDelay: robots.crawlDelay)
-            return settlement(of: page, response, result)
+            return pages.settlement(of: page, response, result)
         } catch let failure as FetchFailure {
-            return settlement(of: page, failure)
+            return pages.settlement(of: page, failure)
         }
-    }
-
-    func settlement(of page: QueuedPage, _ failure: FetchFailure) -> PageSettlement {
-        var settlement = PageSettlement(page: page, result: failed(page, failure.code))
-        settlement.seconds = failure.seconds
-        settlement.detail = failure.detail
-        return settlement
     }
 
     /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
@@ -54,16 +51,30 @@ extension JobRun {
         defer { context.fetches.leave(turn) }
         inFlight += 1
         defer { inFlight -= 1 }
-        let response: FetchResponse
-        do {
-            // The host's wish comes first: the place must not go to a page that does not know it.
-            defer { context.fetches.fetched(turn) }
-            try await waitForTrust()
-            response = try await send(request(for: page))
-            obeyRetryAfter(response)
-        }
+        let response = try await pages.ask(pages.request(for: page), in: turn)
         guard (200...299).contains(response.status) else { return (response, nil) }
         return (response, await context.workers.run(for: seat.number) { Result { try work.read(response) } })
+    }
+}
+
+/// What a run and a preview do alike.
+extension JobPages {
+    private static let trustPause = Duration.milliseconds(100)
+
+    /// Nil: the page is not too far from a start page.
+    func settlementBeyondDepth(_ page: QueuedPage) -> PageSettlement? {
+        guard let maxDepth = spec.limits.maxDepth, page.depth > maxDepth else { return nil }
+        return PageSettlement(page: page, result: .skipped(.maxDepth))
+    }
+
+    /// Sends the request of a page that has its turn, and gives the place at the host back.
+    func ask(_ request: FetchRequest, in turn: FetchScheduler.Turn) async throws -> FetchResponse {
+        // The host's wish comes first: the place must not go to a page that does not know it.
+        defer { context.fetches.fetched(turn) }
+        try await waitForTrust()
+        let response = try await send(request)
+        obeyRetryAfter(response)
+        return response
     }
 
     /// 429 and 503 speak for the host (RFC 9110 §10.2.3): the one that answered, after redirects.
@@ -99,7 +110,7 @@ extension JobRun {
     }
 
     func request(for page: QueuedPage) -> FetchRequest {
-        let policy = lease.spec.fetch
+        let policy = spec.fetch
         return FetchRequest(
             url: page.url,
             method: page.request?.method,
@@ -107,15 +118,21 @@ extension JobRun {
             timeout: .seconds(policy.timeoutSeconds),
             connectTimeout: .seconds(policy.connectTimeoutSeconds),
             maxRedirects: policy.redirects,
-            maxBodyBytes: lease.spec.maxBodyBytes(of: page),
+            maxBodyBytes: spec.maxBodyBytes(of: page),
             userAgent: userAgent,
             headers: headers.fields(for: page) + page.conditions,
             wantsFields: policy.conditional)
     }
 
-    var userAgent: String { lease.spec.fetch.userAgent ?? context.userAgent }
+    func settlement(of page: QueuedPage, _ failure: FetchFailure) -> PageSettlement {
+        var settlement = PageSettlement(page: page, result: failed(page, failure.code))
+        settlement.seconds = failure.seconds
+        settlement.detail = failure.detail
+        return settlement
+    }
 
-    private func settlement(
+    /// `read`: nil where the status is no success.
+    func settlement(
         of page: QueuedPage, _ response: FetchResponse, _ read: Result<PageSettlement.Result, any Error>?
     ) -> PageSettlement {
         var settlement = PageSettlement(page: page, result: .failed(.internalError))
@@ -129,7 +146,7 @@ extension JobRun {
             let asked = RetryPolicy.retryAfter(response.retryAfter)
             settlement.result = failed(page, .http(response.status), asked: asked)
         case .success(let result):
-            settlement.result = lease.spec.fetch.conditional ? page.remember(response, in: result) : result
+            settlement.result = spec.fetch.conditional ? page.remember(response, in: result) : result
         case .failure(ExtractionError.notText):
             settlement.result = .failed(.notText)
         case .failure(ExtractionError.notJSON(let detail)):
@@ -151,7 +168,7 @@ extension JobRun {
     func failed(_ page: QueuedPage, _ code: FailureCode, asked: Duration? = nil)
         -> PageSettlement.Result
     {
-        guard code.isTransient, page.attempt < lease.spec.fetch.retries else { return .failed(code) }
+        guard code.isTransient, page.attempt < spec.fetch.retries else { return .failed(code) }
         let backoff = RetryPolicy.backoff(attempt: page.attempt, random: .random(in: 0...1))
         return .retry(code, after: max(asked ?? .zero, backoff))
     }

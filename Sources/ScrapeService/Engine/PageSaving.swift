@@ -65,10 +65,7 @@ extension JobRun {
             defer { inFlight -= 1 }
             var response: FetchResponse
             do {
-                defer { context.fetches.fetched(turn) }
-                try await waitForTrust()
-                response = try await send(savingRequest(for: page, saver, spent: spent))
-                obeyRetryAfter(response)
+                response = try await pages.ask(savingRequest(for: page, saver, spent: spent), in: turn)
             } catch is PageSaver.StartOver {
                 continue
             } catch let failure as FetchFailure {
@@ -102,7 +99,7 @@ extension JobRun {
             throw FetchFailure(
                 code: .timeout, detail: "no complete answer within \(fileTimeout) seconds", seconds: spent)
         }
-        var request = request(for: page)
+        var request = pages.request(for: page)
         request.timeout = .seconds(fileTimeout - spent)
         request.headers += await saver.nextRequest()
         let stall = min(lease.spec.fetch.timeoutSeconds, fileTimeout)

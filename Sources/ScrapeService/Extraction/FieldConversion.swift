@@ -19,7 +19,7 @@ enum FieldConversion {
         case .integer: return integer(text).map(FieldValue.number)
         case .boolean: return words[text.lowercased()].map(FieldValue.boolean)
         case .url: return text.isEmpty ? nil : .text(text)
-        case .json: return (try? JSONParser.parse(Array(text.utf8))).map(FieldValue.init)
+        case .json: return (try? JSONDocument(Array(text.utf8)).value(of: 0)).map(FieldValue.init)
         }
     }
 

@@ -52,13 +52,14 @@ final class TestService: Sendable {
         fetcher = try CurlFetcher(loop: workLoop, configuration: fetching)
         let fetches = FetchScheduler(loop: workLoop, sharesHosts: true)
         let agreement = HostAgreement(fetches, store: work, loop: workLoop, logger: TestPostgres.logger)
-        engine = Engine(
-            EngineContext(
-                loop: workLoop, store: work, files: work, fetcher: fetcher, compiler: compiler, urls: urls,
-                fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
-                robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
-                workers: workers, signals: signals, membership: Membership(), userAgent: "test",
-                metrics: metrics.engine, logger: TestPostgres.logger))
+        let context = EngineContext(
+            loop: workLoop, store: work, files: work, fetcher: fetcher, compiler: compiler, urls: urls,
+            fetches: fetches, agreement: agreement, robots: RobotsCache(loop: workLoop, workers: workers),
+            robotsSeat: fetches.makeSeat(permits: RobotsCache.maxFetches, RobotsCache.politeness),
+            workers: workers, signals: signals, membership: Membership(), userAgent: "test",
+            metrics: metrics.engine, logger: TestPostgres.logger)
+        engine = Engine(context)
+        let previews = JobPreviews(context)
         let store = work
         webhooks = WebhookDelivery(
             WebhookContext(
@@ -71,8 +72,7 @@ final class TestService: Sendable {
         responder = WebService.responder(
             APIContext(
                 catalog: catalog, files: catalog, urls: urls, compiler: compiler, signals: signals,
-                workers: workers,
-                loop: answerLoop,
+                preview: previews.preview, workers: workers, loop: answerLoop,
                 authenticator: Authenticator(keys: try APIKey.keys(in: keys.joined(separator: "\n"))),
                 maxBodyBytes: 1 << 20,
                 exposition: { await metrics.exposition(pools) }, logger: TestPostgres.logger))

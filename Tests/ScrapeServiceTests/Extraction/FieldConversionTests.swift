@@ -87,6 +87,7 @@ import Testing
             (#"{"b": 1, "a": [null]}"#, #"{"b":1,"a":[null]}"#),
             (#"{"@type": "Product", "name": "Fiets \u00e9\/"}"#, #"{"@type":"Product","name":"Fiets é/"}"#),
             ("123456789012345678901234567890", "123456789012345678901234567890"),
+            (#"{"a": 1, "a": 2}"#, #"{"a":2}"#), (#""\ud800""#, "\"\u{FFFD}\""),
             ("", nil), ("{", nil), ("{a: 1}", nil), ("{'a': 1}", nil), ("[1,]", nil), ("1 2", nil),
             ("NaN", nil),
             ("<!-- {} -->", nil), ("var x = {}", nil), ("{};", nil), ("undefined", nil), ("01", nil),
@@ -113,8 +114,8 @@ import Testing
     @Test(
         arguments: [
             (#""a""#, .text, #""a""#), (#"" a ""#, .text, #""a""#), ("1.50", .text, #""1.50""#),
-            ("true", .text, #""true""#), ("false", .text, #""false""#), ("[]", .text, nil),
-            ("{}", .text, nil),
+            ("true", .text, #""true""#), ("false", .text, #""false""#), ("[1, 2]", .text, #""[1,2]""#),
+            ("{}", .text, #""{}""#),
             ("5", .integer, "5"), ("5.0", .integer, "5"), ("1e3", .integer, "1000"), ("-0", .integer, "0"),
             ("5.5", .integer, nil), ("12345678901234567890", .integer, "12345678901234567890"),
             (#"" 5 ""#, .integer, "5"), (#""5.0""#, .integer, nil), ("true", .integer, nil),

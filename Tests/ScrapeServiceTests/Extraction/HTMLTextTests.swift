@@ -54,6 +54,21 @@ struct HTMLTextTests {
         #expect(try read(page, xpath("(string(//p))")) == ["¬"])
     }
 
+    @Test(
+        "markup that HTML takes for text or for a comment",
+        arguments: [
+            ("title", "<title>a <b>&not</b></title>", "a <b>¬</b>"),
+            ("textarea", "<textarea><p></textarea>", "<p>"),
+            ("xmp", "<XMP>&lt;<b></xmp>", "&lt;<b>"), ("iframe", "<iframe>&amp;</iframe>", "&amp;"),
+            ("p", "<p>a<![CDATA[b]]>c<!-->d</ e>f<!ELEMENT>g<!--->h</>i</p>", "acdfghi"),
+            ("p", "<p><</ x>b></p>", "<b>"),
+            ("p", "<title>t</title><!doctype html><p>a<!-- <title><b> --></p>", "a"),
+            ("b", "<title/><b>c</b>", "c"),
+        ])
+    func textNotMarkup(element: String, page: String, expected: String) throws {
+        #expect(try text(css(element), in: makePage(page)) == expected)
+    }
+
     @Test("what stood in for something is nowhere to be seen")
     func markup() throws {
         let page = "<div><p>\u{1}a\u{FFFE}</p></div>"

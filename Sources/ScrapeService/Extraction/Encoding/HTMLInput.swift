@@ -1,8 +1,8 @@
 import Glibc
 
 /// An HTML page as libxml2's parser of HTML 4 must be given it to read it as HTML's standard does: line ends are one
-/// character, references that HTML 4 has not are written out, and characters that XML has not have stand-ins. A page
-/// that needs none of this is not copied.
+/// character, references that HTML 4 has not are written out, characters that XML has not have stand-ins, and markup
+/// that HTML takes for text or for a comment is written as such. A page that needs none of this is not copied.
 struct HTMLInput {
     let bytes: [UInt8]
     let start: Int
@@ -19,7 +19,7 @@ struct HTMLInput {
             // Line ends may have been all.
             needsStandIns = UTF8Scan(bytes, from: 0).hasOddities
         }
-        if needsStandIns || Self.hasOddReference(bytes, from: start) {
+        if needsStandIns || Self.hasOddReference(bytes, from: start) || OddMarkup.isIn(bytes, from: start) {
             for standIns in StandIns.blocks where !Self.contains(standIns.prefix, in: bytes) {
                 guard let rewriter = HTMLRewriter.rewrite(bytes[start...], standIns) else { continue }
                 self.bytes = rewriter.output
@@ -72,7 +72,7 @@ struct HTMLInput {
         }
     }
 
-    private static func index(of byte: UInt8, in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+    static func index(of byte: UInt8, in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
         guard let base = bytes.baseAddress, start < bytes.count,
             let found = memchr(base + start, Int32(byte), bytes.count - start)
         else { return nil }

@@ -1,5 +1,5 @@
-/// Writes a page anew for ``HTMLInput``: enough of a tokenizer to know text, attribute values, scripts and comments from
-/// one another, as libxml2's parser will.
+/// Writes a page anew for ``HTMLInput``: enough of HTML's tokenizer (13.2.5) to know text, attribute values, scripts and
+/// comments from one another, as libxml2's parser then will.
 struct HTMLRewriter {
     private(set) var output: [UInt8] = []
     private(set) var usesStandIns = false
@@ -8,9 +8,6 @@ struct HTMLRewriter {
     private let standIns: StandIns
     private var position = 0
     private var meetsOwnStandIn = false
-    /// The element around whose text HTML takes as it is: a NUL there is no longer left out.
-    private var textElement: String?
-
     /// Nil where a reference means one of the stand-ins.
     static func rewrite(_ bytes: ArraySlice<UInt8>, _ standIns: StandIns) -> HTMLRewriter? {
         bytes.withUnsafeBufferPointer { input in
@@ -30,6 +27,8 @@ struct HTMLRewriter {
         case text, attribute
         /// A script, style sheet, comment or declaration: no references.
         case raw
+        /// The text of elements whose markup HTML takes for text, with references or without.
+        case escapableText, rawText
     }
 
     private mutating func run() {
@@ -52,18 +51,29 @@ struct HTMLRewriter {
     // MARK: Markup
 
     private mutating func markup() {
-        if stands("<!--".utf8) {
+        if stands("<!-->".utf8) || stands("<!--->".utf8) {
+            leaveOut()
+        } else if stands("<!--".utf8) {
             for _ in 0..<4 { character(in: .raw) }
             copy(through: "-->")
-        } else if let next = peek(1), next == UInt8(ascii: "!") || next == UInt8(ascii: "?") {
+        } else if peek(1) == UInt8(ascii: "?") || stands("<!doctype".utf8) {
             copy(through: ">")
-        } else if let next = peek(1),
-            isLetter(next) || (next == UInt8(ascii: "/") && peek(2).map(isLetter) == true)
-        {
+        } else if peek(1) == UInt8(ascii: "!") {
+            leaveOut()
+        } else if let next = peek(1), isLetter(next) {
             tag()
+        } else if peek(1) == UInt8(ascii: "/"), let next = peek(2) {
+            if isLetter(next) { tag() } else { leaveOut() }
         } else {
             character(in: .text)
         }
+    }
+
+    /// To the next `>`: a bogus comment, also a section of character data. Another comment keeps its neighbours apart.
+    private mutating func leaveOut() {
+        while let byte = peek(), byte != UInt8(ascii: ">") { position += 1 }
+        position = min(position + 1, input.count)
+        output += "<!---->".utf8
     }
 
     private func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(Self.lowered(byte)) }
@@ -87,16 +97,21 @@ struct HTMLRewriter {
             while position < input.count, !(stands("</".utf8) && stands(name.utf8, ahead: 2)) {
                 character(in: .raw)
             }
-        } else if Self.textElements.contains(name) {
-            textElement = textElement ?? name
-        } else if let open = textElement, name.dropFirst() == open, name.first == "/" {
-            textElement = nil
+        } else if let place = Self.textElements[name] {
+            while position < input.count, !isEnd(of: name) { character(in: place) }
         }
     }
 
-    private static let textElements: Set<String> = [
-        "title", "textarea", "xmp", "iframe", "noembed", "noframes", "plaintext",
+    private static let textElements: [String: Place] = [
+        "title": .escapableText, "textarea": .escapableText, "xmp": .rawText, "iframe": .rawText,
+        "noembed": .rawText, "noframes": .rawText, "plaintext": .rawText,
     ]
+
+    /// Nothing ends plain text.
+    private func isEnd(of name: String) -> Bool {
+        name != "plaintext" && stands("</".utf8) && stands(name.utf8, ahead: 2)
+            && peek(2 + name.utf8.count).map(Self.endsName) == true
+    }
 
     private static func endsName(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: ">") || byte == UInt8(ascii: "/") || isSpace(byte)
@@ -136,9 +151,12 @@ struct HTMLRewriter {
         let byte = input[position]
         if byte == UInt8(ascii: "&"), place != .raw {
             reference(in: place)
+        } else if byte == UInt8(ascii: "<"), place == .escapableText || place == .rawText {
+            output += "&#60;".utf8
+            position += 1
         } else if byte == 0 {
             // Only in text HTML leaves it out (13.2.6.4.7).
-            if place != .text || textElement != nil { write("\u{FFFD}", in: place) }
+            if place != .text { write("\u{FFFD}", in: place) }
             position += 1
         } else if byte < 0x20, byte != 0x09, byte != 0x0A {
             write(Unicode.Scalar(byte), in: place)
@@ -153,7 +171,7 @@ struct HTMLRewriter {
     }
 
     private mutating func reference(in place: Place) {
-        guard
+        guard place != .rawText,
             let reference = HTMLReferences.reference(input, at: position, inAttribute: place == .attribute)
         else {
             output += "&#38;".utf8

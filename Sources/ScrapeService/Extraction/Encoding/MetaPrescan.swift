@@ -21,7 +21,8 @@ struct MetaPrescan {
             let end = bytes.prefix(maxPrescanBytes).firstIndex(of: UInt8(ascii: ">"))
         else { return nil }
         var declaration = MetaPrescan(bytes: bytes[..<end])
-        guard declaration.skip(past: "encoding"), declaration.skipEqualsSign(), let quote = declaration.peek(),
+        guard declaration.skip(past: "encoding"), declaration.skipEqualsSign(),
+            let quote = declaration.peek(),
             quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'")
         else { return nil }
         return TextEncoding(labelInMarkup: declaration.attributeValue())

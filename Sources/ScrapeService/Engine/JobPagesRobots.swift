@@ -1,11 +1,11 @@
 import HTTPCore
 
-/// What robots.txt has to say of a run's pages.
-extension JobRun {
+/// What robots.txt has to say of a job's pages.
+extension JobPages {
     /// Asked before a page waits for anything else: who may not fetch takes no permit and no place at the host.
     /// Throws `CancellationError` only.
     func robotsVerdict(on page: QueuedPage) async throws -> RobotsVerdict {
-        guard lease.spec.politeness.robots else { return .allowed(crawlDelay: nil) }
+        guard spec.politeness.robots else { return .allowed(crawlDelay: nil) }
         return try await context.robots.verdict(for: page.url, userAgent: userAgent) { request in
             try await self.fetchRobots(request)
         }

@@ -1,0 +1,56 @@
+/// Counts what each selector of a page kind matches, where the plan of a run keeps only what came of it.
+struct PreviewProbe: Sendable {
+    private let kind: PageKind
+    /// Nil: its selectors are not the job's.
+    private let plan: (any PagePlan)?
+    private let compiler: any PageCompiler
+    /// The match itself, in the language of the kind: there is one value for each.
+    private let itself: Selector
+
+    /// Throws ``SelectorError``.
+    init(_ kind: PageKind, _ compiler: any PageCompiler) throws {
+        self.kind = kind
+        self.compiler = compiler
+        let selectors =
+            [kind.each].compactMap(\.self) + kind.fields.map(\.selector) + kind.follow.map(\.links)
+        itself =
+            selectors.contains { $0.language == .json }
+            ? Selector(language: .json, source: "$") : Selector(language: .xpath, source: ".")
+        var probe = PageKind(name: kind.name, follow: kind.follow, each: kind.each)
+        // Without what a field makes of its text: a selector that matches is told from a type that does not fit.
+        probe.fields = [Field(name: "", selector: itself)]
+        probe.fields += kind.fields.map { Field(name: $0.name, selector: $0.selector) }
+        plan = kind.isSitemap ? nil : try compiler.compile(probe)
+    }
+
+    /// Runs on a worker. `items`: what a run keeps of the page. Throws ``ExtractionError``.
+    func count(
+        _ document: PageDocument, keeping items: [ItemData]
+    ) throws -> (selectors: [PreviewSelector], encoding: String?) {
+        guard let found = try plan?.extract(document) else { return ([], nil) }
+        let kept = items.map { (try? JSONParser.parse(Array($0.json.utf8))) ?? .null }
+        var selectors: [PreviewSelector] = []
+        if kind.each != nil {
+            selectors.append(
+                PreviewSelector(place: .each, matched: found.items.count, values: items.count))
+        }
+        for (index, field) in kind.fields.enumerated() {
+            selectors.append(
+                PreviewSelector(
+                    place: .field(field.name), matched: found.items.count { $0[index + 1] != nil },
+                    values: kept.count { ($0[field.name] ?? .null) != .null }))
+        }
+        for (index, rule) in kind.follow.enumerated() {
+            let links = found.links[index].count
+            // A match without the attribute is passed over: none at all may be the wrong element.
+            let matched = links > 0 ? links : try matches(of: rule.links, in: document)
+            selectors.append(PreviewSelector(place: .follow(index), matched: matched, values: links))
+        }
+        return (selectors, found.encoding)
+    }
+
+    private func matches(of selector: Selector, in document: PageDocument) throws -> Int {
+        let probe = PageKind(name: "", each: selector, fields: [Field(name: "", selector: itself)])
+        return try compiler.compile(probe).extract(document).items.count
+    }
+}
