@@ -1,5 +1,6 @@
 """Hostile pages and selectors cost their own job bounded time and memory, and another job next to nothing."""
 
+import os
 import pathlib
 import time
 
@@ -12,8 +13,8 @@ MEBIBYTE = 1 << 20
 HTML = "text/html; charset=utf-8"
 # A selector may take 2 s of CPU on a page, all of a page 5 s: with parsing, under the load of two workers and a debug build.
 MAX_PAGE_SECONDS = 40
-# One hostile page on each worker may be in the way, not one a page.
-MAX_SMALL_JOB_SECONDS = 45
+# Another job's pages wait for the hostile page that each worker is at, and hardly for a second one.
+MAX_PAGES_IN_THE_WAY = (os.cpu_count() or 1) + 1
 # The body (100 MiB), its decoded copy, and a tree of at most a million nodes.
 MAX_GROWTH_BYTES = 700 * MEBIBYTE
 MAX_STATUS_SECONDS = 1.0
@@ -62,24 +63,35 @@ def job(site, names, fields, **limits):
             "politeness": {"robots": False}, "fetch": {"retries": 0}, "limits": limits}
 
 
+def settled(client, job_id):
+    progress = client.status(job_id)["progress"]
+    return progress["fetched"] + progress["failed"]
+
+
+def watch(client, job_id, deadline):
+    """Until the job is over; its status is read at once all the while."""
+    while True:
+        began = time.monotonic()
+        status = client.status(job_id)
+        assert time.monotonic() - began < MAX_STATUS_SECONDS
+        if status["terminal"]:
+            return
+        assert began < deadline, status
+        time.sleep(0.1)
+
+
 def test_a_job_of_hostile_pages_ends_and_holds_up_no_other(service, client, site):
     start = time.monotonic()
     hostile = client.submit(job(site, PAGES, {"title": "title", **RUNAWAYS}))
     harness.wait_until(lambda: client.status(hostile)["progress"]["in_flight"], 10, "the hostile job runs")
-    small_start = time.monotonic()
-    small = client.finished(client.submit(job(site, [f"small{n}" for n in range(50)], {"title": "title"})))
-    assert small["progress"]["items"] == 50, small
-    assert time.monotonic() - small_start < MAX_SMALL_JOB_SECONDS
-    slowest, deadline = 0, start + MAX_PAGE_SECONDS * len(PAGES)
-    while True:
-        began = time.monotonic()
-        status = client.status(hostile)
-        slowest = max(slowest, time.monotonic() - began)
-        if status["terminal"]:
-            break
-        assert began < deadline, status
-        time.sleep(0.1)
-    assert slowest < MAX_STATUS_SECONDS
+    try:
+        before = settled(client, hostile)
+        small = client.finished(client.submit(job(site, [f"small{n}" for n in range(50)], {"title": "title"})))
+        assert small["progress"]["items"] == 50, small
+        assert settled(client, hostile) - before <= MAX_PAGES_IN_THE_WAY
+        watch(client, hostile, start + MAX_PAGE_SECONDS * len(PAGES))
+    finally:
+        client.post(f"/v1/jobs/{hostile}/cancel")
     ledger = {entry["url"].rsplit("/", 1)[1]: entry for entry in client.walk(f"/v1/jobs/{hostile}/pages")}
     assert ledger.keys() == PAGES.keys()
     titles = {item["url"].rsplit("/", 1)[1]: item["data"]["title"] for item in client.walk(f"/v1/jobs/{hostile}/results")}
