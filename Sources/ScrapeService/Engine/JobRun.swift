@@ -154,14 +154,9 @@ actor JobRun {
             if try await !split() { return false }
             switch state.next(linger: lingers) {
             case .readFrontier(let limit, let origins):
-                let slice = try await context.store.frontier(
-                    lease, after: state.window.cursor, limit: limit, passingOver: origins,
-                    upTo: state.maxReadDepth)
-                start(state.frontierRead(slice), in: &group)
+                start(try await readFrontier(limit, passingOver: origins), in: &group)
             case .readOrigin(let origin, let cursor, let limit):
-                let slice = try await context.store.frontier(
-                    lease, of: origin, after: cursor, limit: limit, upTo: state.maxReadDepth)
-                start(state.originRead(origin, slice), in: &group)
+                start(try await readOrigin(origin, after: cursor, limit), in: &group)
             case .readRetries(let limit, let origins):
                 let window = try await context.store.retries(lease, limit: limit, passingOver: origins)
                 if let nextIn = window.nextIn { retryIsDue(in: max(nextIn, Self.minRetryDelay)) }

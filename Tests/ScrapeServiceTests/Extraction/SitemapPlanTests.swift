@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: [
         ("<urlset><url><loc>http://h/a</loc></url><url><loc>http://h/b", ["http://h/a"]),
-        ("<urlset><url><loc>http://h/a</url><url><loc>http://h/b</loc></url></urlset>", ["http://h/b"]),
+        ("<urlset><url><loc>http://h/a</url><url><loc>http://h/b</loc></url></urlset>", ["http://h/a"]),
         ("<urlset><url><loc>http://h/a?b=1&c=2</loc></url></urlset>", ["http://h/a?b=1=2"]),
         ("<urlset><url><loc>http://h/&nbsp;a</loc></url></urlset>", ["http://h/a"]),
     ])
