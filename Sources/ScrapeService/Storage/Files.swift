@@ -30,7 +30,7 @@ extension PostgresStore: FileStore {
         let (id, bytes, head) = try Self.read {
             (try row.next(Int64.self), try row.next(Int64.self), try row.nextOptional(String.self))
         }
-        return FileUpload(id: id, bytes: bytes, head: try head.map(FileHead.init(stored:)))
+        return FileUpload(id: id, bytes: bytes, head: try head.map { try FileHead(stored: $0) })
     }
 
     func restartUpload(_ lease: JobLease, _ id: Int64, head: FileHead) async throws -> Bool {
