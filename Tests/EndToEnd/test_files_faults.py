@@ -172,6 +172,10 @@ RESTS = {
         stream, 206, b"?" * (len(content) - first),
         f"Content-Range: bytes {first}-{len(content) - 1}/{len(content)}", 'ETag: "b"'),
     "the whole": lambda stream, content, first: file_site.send(stream, 200, content, 'ETag: "a"'),
+    "a part that ends at the largest number": lambda stream, content, first: file_site.send(
+        stream, 206, content[first:], f"Content-Range: bytes {first}-{2**63 - 1}/*", 'ETag: "a"'),
+    "that another state has no more": lambda stream, content, first: file_site.send(
+        stream, 416, b"", f"Content-Range: bytes */{first}", 'ETag: "b"'),
     "nothing": lambda stream, content, first: file_site.send(stream, 416, b"", "Content-Range: bytes */5"),
     "it in parts": lambda stream, content, first: file_site.send(
         stream, 206, content[first:first + 300_000],
