@@ -196,6 +196,7 @@ class BrokenRequest(socketserver.StreamRequestHandler):
                 head[name.strip().lower()] = value.strip()
             if len(words) != 3:
                 return
+            self.rfile.read(int(head.get("content-length", 0)))
             path = words[1]
             with self.server.lock:
                 self.server.seen[path] += 1

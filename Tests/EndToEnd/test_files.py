@@ -157,6 +157,20 @@ def test_a_body_that_is_read_too_is_saved_as_it_came(client):
         assert [item["data"] for item in items] == [{"title": "Één"}]
 
 
+def test_a_body_too_long_to_be_read_is_not_taken_for_known(client):
+    def job(**limits):
+        return {"start": f"{site.origin}/long.html", "limits": limits, "fetch": {"conditional": True},
+                "pages": {"page": {"save": True, "fields": {"title": "h1"}}}}
+
+    with file_site.FileSite() as site:
+        site.add("long.html", b"<h1>Long</h1>" + b"<p>" * 5000)
+        for wanted, items, code in ((job(max_page_bytes=1000), 0, 200), (job(), 1, 200), (job(), 0, 304)):
+            job_id = client.submit(wanted)
+            progress = client.finished(job_id)["progress"]
+            assert (progress["items"], progress["files"]) == (items, code == 200), progress
+            assert [request.status for request in site.requests("/long.html")][-1] == code
+
+
 def test_an_empty_body_is_a_file(client):
     with file_site.FileSite() as site:
         site.add("nothing.bin", b"")

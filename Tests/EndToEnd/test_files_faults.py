@@ -172,6 +172,10 @@ RESTS = {
         stream, 206, b"?" * (len(content) - first),
         f"Content-Range: bytes {first}-{len(content) - 1}/{len(content)}", 'ETag: "b"'),
     "the whole": lambda stream, content, first: file_site.send(stream, 200, content, 'ETag: "a"'),
+    "a part that ends at the largest number": lambda stream, content, first: file_site.send(
+        stream, 206, content[first:], f"Content-Range: bytes {first}-{2**63 - 1}/*", 'ETag: "a"'),
+    "that another state has no more": lambda stream, content, first: file_site.send(
+        stream, 416, b"", f"Content-Range: bytes */{first}", 'ETag: "b"'),
     "nothing": lambda stream, content, first: file_site.send(stream, 416, b"", "Content-Range: bytes */5"),
     "it in parts": lambda stream, content, first: file_site.send(
         stream, 206, content[first:first + 300_000],
@@ -200,6 +204,45 @@ def test_whatever_a_server_answers_the_file_is_whole(client, rest):
         assert ranges[0] == f"bytes={3 * PIECE}-"
         if rest == "it in parts":
             assert ranges[1] == f"bytes={3 * PIECE + 300_000}-", ranges
+
+
+@pytest.mark.parametrize("status", [503, 429, 408])
+def test_a_refusal_of_the_rest_forgets_nothing(client, status):
+    content, ranges = PDF.read_bytes()[:2_000_000], []
+
+    def answer(stream, turn, head):
+        ranges.append(head.get("range"))
+        if turn == 1:
+            return file_site.send(stream, 200, content[:900_000], 'ETag: "a"', length=len(content))
+        if turn < 4:
+            return file_site.send(stream, status, b"later")
+        return RESTS["it in parts"](stream, content, int(head["range"][6:-1])) if "range" in head \
+            else file_site.send(stream, 200, content, 'ETag: "a"')
+
+    with file_site.Broken({"/big.pdf": answer}) as site:
+        job_id = client.submit(pdf_job(site.origin, ["big.pdf"], retries=5))
+        status = client.finished(job_id)
+        assert (status["outcome"], status["progress"]["retries"]) == ("ok", 3), status
+        check_files(client, job_id, {f"{site.origin}/big.pdf": content})
+        assert ranges[:5] == [None, *[f"bytes={3 * PIECE}-"] * 3, f"bytes={3 * PIECE + 300_000}-"], ranges
+
+
+def test_the_answer_to_a_post_is_asked_for_whole(client):
+    content, asked = PDF.read_bytes()[:2_000_000], []
+
+    def answer(stream, turn, head):
+        asked.append((head.get("range"), head.get("if-range"), head["content-length"]))
+        length = len(content) if turn == 1 else None
+        return file_site.send(stream, 200, content[:900_000] if turn == 1 else content, 'ETag: "a"', length=length)
+
+    with file_site.Broken({"/report.pdf": answer}) as site:
+        url = f"{site.origin}/report.pdf"
+        start = {"url": url, "method": "POST", "body": "year=2026"}
+        job_id = client.submit({**pdf_job(site.origin, []), "start": [start]})
+        status = client.finished(job_id)
+        assert (status["outcome"], status["progress"]["retries"]) == ("ok", 1), status
+        check_files(client, job_id, {url: content})
+        assert asked == [(None, None, "9")] * 2, asked
 
 
 LIMIT = 1_000_000

@@ -1,6 +1,6 @@
 /// `Content-Range` of an answer (RFC 9110 §14.4): where its bytes lie in the whole.
 struct ContentRange: Hashable, Sendable {
-    /// Nil: `bytes */length`, which part was asked for does not exist.
+    /// Nil: `bytes */length`, which part was asked for does not exist. What follows the last byte has a number, too.
     var bytes: ClosedRange<Int64>?
     /// Of the whole; nil: the server does not know.
     var length: Int64?
@@ -19,7 +19,7 @@ struct ContentRange: Hashable, Sendable {
             return
         }
         let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false).map(Self.number)
-        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last,
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, last < .max,
             length.map({ last < $0 }) ?? true
         else { return nil }
         bytes = first...last

@@ -29,7 +29,13 @@ extension JobRun {
             let outcome = try await fetch(page, into: saver, crawlDelay: crawlDelay) { response in
                 try await self.save(saver, work, response)
             }
-            uploads.pages.remove(page.id)
+            // A server that refuses the rest for now may give it later.
+            let isRefused = outcome.1 == nil
+            if isRefused, await saver.hasUpload {
+                uploads.pages.insert(page.id)
+            } else {
+                uploads.pages.remove(page.id)
+            }
             return outcome
         } catch {
             // Kept for the next attempt, which may be this run's.
@@ -42,11 +48,10 @@ extension JobRun {
     }
 
     private func makeSaver(_ page: QueuedPage, _ kind: PageKind) -> PageSaver {
-        let isRead = !kind.follow.isEmpty || !kind.fields.isEmpty
         let hasOwnRange = lease.spec.fetch.headers.contains { $0.name.lowercased() == "range" }
         return PageSaver(
             page, lease, context, party: seat.number,
-            maxReadBytes: isRead ? lease.spec.limits.maxPageBytes : 0,
+            maxReadBytes: kind.isRead ? lease.spec.limits.maxPageBytes : 0,
             mayResume: page.request == nil && !hasOwnRange, logger: logger)
     }
 
@@ -113,11 +118,9 @@ extension JobRun {
         _ saver: PageSaver, _ work: PageWork, _ response: FetchResponse
     ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>) {
         let (file, body) = try await saver.finish()
-        // Of the answer that the file is: the last one may have been its rest (206), or the word that there is none (416).
-        var answer = response
-        answer.status = file.head.status
-        answer.contentType = file.head.contentType
-        answer.streamedBytes = Int(file.bytes)
+        var answer = file.answer(endingWith: response)
+        // Its fields and links are not known, and must not be taken for unchanged by a job that may read more.
+        if work.kind.isRead, body == nil { answer.fields = nil }
         var yield = PageYield()
         if let body {
             answer.body = body
@@ -132,5 +135,26 @@ extension JobRun {
         }
         yield.file = file
         return (answer, .success(.fetched(yield)))
+    }
+}
+
+extension PageKind {
+    /// The body of a saved page is to be read, too.
+    fileprivate var isRead: Bool { !follow.isEmpty || !fields.isEmpty }
+}
+
+extension SavedFile {
+    /// The answer that the file is. The last one may have been its rest (206), or the word that there is none (416):
+    /// then what the first one said holds. Its body went to the file.
+    func answer(endingWith last: FetchResponse) -> FetchResponse {
+        var answer = last
+        answer.body = []
+        answer.streamedBytes = Int(bytes)
+        guard last.status != head.status else { return answer }
+        answer.status = head.status
+        answer.finalURL = head.finalURL
+        answer.contentType = head.contentType
+        answer.fields = AnswerFields(etag: head.etag, lastModified: head.lastModified)
+        return answer
     }
 }

@@ -26,6 +26,12 @@ struct PageSavingState {
     /// Seconds that must lie between `Last-Modified` and `Date` to make the time a strong validator (RFC 9110 §8.8.2.2).
     private static let minValidatorAge = 1
 
+    /// Bytes of a `Content-Type` that is kept, as many as the API gives back (RFC 6838 §4.2: two names of at most 127).
+    static let maxContentTypeBytes = 255
+    /// Bytes of a `Content-Disposition` that is kept: a file's name of 255 characters, percent-encoded (RFC 8187) and
+    /// once more without, and room. Both are listed with each file, and a server may send 100 KB of each.
+    static let maxDispositionBytes = 4 << 10
+
     let maxBytes: Int64
     /// The job asks for ranges by itself, or with a method that has none: bodies are taken as they come.
     let mayResume: Bool
@@ -118,7 +124,9 @@ struct PageSavingState {
             return length.map { received < $0 } ?? false ? .again : .whole
         case 416 where asksForRest:
             // All of it had come, and nobody was left to say so.
-            if ContentRange(answer.fields?.contentRange)?.length == received { return .whole }
+            if ContentRange(answer.fields?.contentRange)?.length == received, isSameState(answer) {
+                return .whole
+            }
             _ = forget()
             return .again
         default:
@@ -156,10 +164,17 @@ struct PageSavingState {
 
     private static func head(of answer: FetchResponse) -> FileHead {
         FileHead(
-            status: answer.status, finalURL: answer.finalURL, contentType: answer.contentType,
+            status: answer.status, finalURL: answer.finalURL,
+            contentType: kept(answer.contentType, maxBytes: maxContentTypeBytes),
             etag: answer.etag,
             lastModified: hasStrongTime(answer) || strongTag(answer.etag) != nil ? answer.lastModified : nil,
-            disposition: answer.fields?.contentDisposition, isEncoded: isEncoded(answer))
+            disposition: kept(answer.fields?.contentDisposition, maxBytes: maxDispositionBytes),
+            isEncoded: isEncoded(answer))
+    }
+
+    /// What is cut would say something else.
+    private static func kept(_ field: String?, maxBytes: Int) -> String? {
+        field.flatMap { $0.utf8.count <= maxBytes ? $0 : nil }
     }
 
     private static func hasStrongTime(_ answer: FetchResponse) -> Bool {

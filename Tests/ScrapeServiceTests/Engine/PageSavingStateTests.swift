@@ -9,14 +9,15 @@ import Testing
 
     private static func answer(
         _ status: Int = 200, etag: String? = tag, modified: String? = nil, date: String? = nil,
-        range: String? = nil, length: Int64? = nil, coding: String? = nil, url: String = url
+        range: String? = nil, length: Int64? = nil, coding: String? = nil, url: String = url,
+        type: String = "application/pdf", disposition: String? = nil
     ) -> FetchResponse {
         FetchResponse(
-            status: status, finalURL: url, contentType: "application/pdf", retryAfter: nil, body: [],
+            status: status, finalURL: url, contentType: type, retryAfter: nil, body: [],
             seconds: 0,
             fields: AnswerFields(
-                etag: etag, lastModified: modified, contentEncoding: coding, contentRange: range, date: date,
-                contentLength: length))
+                etag: etag, lastModified: modified, contentDisposition: disposition, contentEncoding: coding,
+                contentRange: range, date: date, contentLength: length))
     }
 
     /// A state that has received `count` bytes of an answer and lost the rest.
@@ -36,6 +37,8 @@ import Testing
         arguments: [
             ("bytes 0-99/200", 0, 99, 200), ("bytes 5-5/*", 5, 5, nil), ("Bytes 0-0/1", 0, 0, 1),
             ("bytes */17", nil, nil, 17),
+            ("bytes 0-9223372036854775806/*", 0, .max - 1, nil),
+            ("bytes 0-9223372036854775806/9223372036854775807", 0, .max - 1, .max),
         ] as [(String, Int64?, Int64?, Int64?)])
     func aContentRangeIsRead(field: String, first: Int64?, last: Int64?, length: Int64?) throws {
         let range = try #require(ContentRange(field))
@@ -47,6 +50,7 @@ import Testing
         nil, "", "bytes", "bytes 1-0/10", "bytes 0-10/10", "bytes */*", "bytes -5/10", "bytes 0-/10",
         "items 0-9/10",
         "bytes 0-9", "bytes +0-9/10", "bytes 0-9/10/11", "bytes 0-99999999999999999999/*", "bytes 0--9/10",
+        "bytes 0-9223372036854775807/*", "bytes 9223372036854775807-9223372036854775807/*",
     ])
     func whatIsNoContentRangeIsNone(field: String?) {
         #expect(ContentRange(field) == nil)
@@ -119,6 +123,7 @@ import Testing
         answer(206, etag: "\"v2\"", range: "bytes 100-199/200"),
         answer(206, range: "bytes 100-199/200", coding: "gzip"),
         answer(206, range: "bytes 100-199/200", url: "http://h/other.pdf"),
+        answer(206, range: "bytes 100-9223372036854775807/*"),
     ])
     func aPartOfSomethingElseIsNotTaken(part: FetchResponse) {
         var state = Self.broken()
@@ -173,6 +178,27 @@ import Testing
         #expect(state.nextRequest().isEmpty == (ending == .again))
     }
 
+    @Test(arguments: [
+        answer(416, etag: "\"v2\"", range: "bytes */100"),
+        answer(416, etag: "W/\"v1\"", range: "bytes */100"),
+        answer(416, range: "bytes */100", url: "http://h/other.pdf"),
+        answer(416, range: "bytes */100", coding: "gzip"),
+    ])
+    func anotherStateOfTheSameLengthIsNotTakenForWhatIsThere(refusal: FetchResponse) {
+        var state = Self.broken()
+        _ = state.nextRequest()
+        #expect(state.ended(refusal) == .again)
+        #expect(state.received == 0 && state.head == nil)
+        #expect(state.nextRequest().isEmpty)
+    }
+
+    /// A server that answers an error page need not say what it is about.
+    @Test func aRangeBehindTheEndNeedsNoTag() {
+        var state = Self.broken()
+        _ = state.nextRequest()
+        #expect(state.ended(Self.answer(416, etag: nil, range: "bytes */100")) == .whole)
+    }
+
     @Test func withoutRangeNoPartAndNo416IsTaken() {
         var state = PageSavingState(maxBytes: 1000, mayResume: true)
         _ = state.nextRequest()
@@ -181,6 +207,43 @@ import Testing
                 == .fails(.http(206), "a part was sent, and the whole was asked for"))
         #expect(state.ended(Self.answer(416, range: "bytes */0")) == .refused)
         #expect(state.ended(Self.answer(404)) == .refused)
+    }
+
+    // MARK: Heads
+
+    @Test func aHeadKeepsNoFieldThatIsTooLong() {
+        for (tooMuch, isKept) in [(0, true), (1, false)] {
+            let type = "text/" + String(repeating: "x", count: 250 + tooMuch)
+            let disposition = "attachment; " + String(repeating: "é", count: 2042) + (tooMuch > 0 ? "y" : "")
+            let state = Self.broken(Self.answer(type: type, disposition: disposition))
+            #expect(state.head?.contentType == (isKept ? type : nil))
+            #expect(state.head?.disposition == (isKept ? disposition : nil))
+        }
+    }
+
+    @Test(arguments: [206, 416])
+    func aFileIsItsFirstAnswer(lastStatus: Int) throws {
+        let first = Self.answer(etag: Self.tag, url: Self.url + "?1")
+        let head = try #require(Self.broken(first).head)
+        let file = SavedFile(head: head, bytes: 300, sha256: [], content: .upload(1))
+        var last = Self.answer(
+            lastStatus, etag: nil, modified: "Sun, 06 Nov 1994 08:49:37 GMT", url: Self.url + "?2",
+            type: "text/html")
+        last.body = [1, 2]
+        let answer = file.answer(endingWith: last)
+        #expect(answer.status == 200 && answer.finalURL == first.finalURL)
+        #expect(
+            answer.contentType == "application/pdf" && answer.etag == Self.tag && answer.lastModified == nil)
+        #expect(answer.body.isEmpty && answer.streamedBytes == 300)
+    }
+
+    /// Its time need not be strong to ask by it whether the page has changed.
+    @Test func aFileOfOneAnswerKeepsItsFields() throws {
+        let only = Self.answer(etag: nil, modified: "Sun, 06 Nov 1994 08:49:37 GMT")
+        let head = try #require(Self.broken(only).head)
+        let answer = SavedFile(head: head, bytes: 300, sha256: [], content: .upload(1)).answer(
+            endingWith: only)
+        #expect(head.lastModified == nil && answer.lastModified == only.lastModified)
     }
 
     // MARK: Limits
