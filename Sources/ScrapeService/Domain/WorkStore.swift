@@ -99,12 +99,16 @@ protocol WorkStore: Sendable {
         _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo depth: Int?
     ) async throws -> FrontierSlice
     /// What pages led to when they were remembered, by page number: those of a batch that have not changed. A page
-    /// is missing where it has been forgotten meanwhile.
-    func rememberedLinks(_ lease: JobLease, of pages: [QueuedPage]) async throws -> [Int64: [DiscoveredPage]]
+    /// is missing where it has been forgotten meanwhile, or leads to more than ``QueuedPage/rememberedBytes`` by now.
+    /// The closure that is returned reads what the store answered: with many links for long, so not on a loop.
+    func rememberedLinks(
+        _ lease: JobLease, of pages: [QueuedPage]
+    ) async throws -> @Sendable () throws -> [Int64: [DiscoveredPage]]
     /// Pages whose retry is due, and when the next one will be, those of the origins in `passingOver` left out.
     /// Includes pages in flight: the caller knows those.
     func retries(_ lease: JobLease, limit: Int, passingOver origins: [String]) async throws -> RetryWindow
-    /// One transaction: each page done (or put back), its items, its new links, the counters, the gauges.
+    /// One transaction: each page done (or put back), its items, its new links, the counters, the gauges. Where that
+    /// takes longer than a statement may, one for each half of the batch.
     /// Sending the same batch again after a lost answer changes nothing. An empty batch publishes the gauges.
     func settle(_ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges) async throws -> SettleOutcome
     /// Asks for `more` pages of `limits.maxPages`; nil: the lease is lost.

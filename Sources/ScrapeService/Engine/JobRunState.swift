@@ -211,6 +211,7 @@ struct JobRunState {
                 items += yield.items.count
                 bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes
                 bytes += yield.links.reduce(0) { $0 + $1.storedBytes }
+                if settlement.isUnrecalled { bytes += settlement.page.rememberedBytes }
                 settlement.result = .fetched(yield)
             }
             batch.append(settlement)
