@@ -70,6 +70,14 @@ enum ShardEnd: Sendable {
     case ended(StopReason)
 }
 
+/// Pages of one depth, and where they end.
+struct FrontierLevel: Hashable, Sendable {
+    /// Links followed from a start page.
+    var depth: Int
+    /// The highest number of a page of that depth.
+    var last: Int64
+}
+
 struct RetryWindow: Sendable {
     var due: [QueuedPage]
     /// Until the next one is due; nil: none is waiting.
@@ -89,14 +97,17 @@ protocol WorkStore: Sendable {
     /// A queued job becomes running. `holding`: the replica's runs. What else it owns (a claim whose answer was
     /// lost) is given back first, and a shard split off from one of these jobs is left to others for a while.
     func claim(for replica: ReplicaID, holding: [ShardReference]) async throws -> JobLease?
-    /// Never attempted pages after `pageID`, those of the origins in `passingOver` left out, and those deeper than
-    /// `depth`, as if they were not there. No locks, no writes.
+    /// The shard's first level that has pages, due or not; nil: it has none. Looks at all of them.
+    func level(_ lease: JobLease) async throws -> FrontierLevel?
+    /// Never attempted pages after `pageID`, those of the origins in `passingOver` left out, and those beyond
+    /// `level`, as if they were not there. No locks, no writes.
     func frontier(
-        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String], upTo depth: Int?
+        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String],
+        upTo level: FrontierLevel?
     ) async throws -> FrontierSlice
     /// The same of one origin only.
     func frontier(
-        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo depth: Int?
+        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo level: FrontierLevel?
     ) async throws -> FrontierSlice
     /// What pages led to when they were remembered, by page number: those of a batch that have not changed. A page
     /// is missing where it has been forgotten meanwhile, or leads to more than ``QueuedPage/rememberedBytes`` by now.

@@ -168,23 +168,4 @@ import Testing
             #expect(try await fixture.number("select count(*) from validator") == 1)
         }
     }
-
-    @Test func theDepthOfWhatIsReadIsBounded() async throws {
-        try await StoreFixture.with { fixture in
-            let lease = try await lease(fixture)
-            let first = try await pages(fixture, lease)[0]
-            _ = try await fixture.store.settle(
-                lease, [.fetched(first, links: ["http://site.test/3"])], gauges: JobGauges())
-            let store = fixture.store
-            for (depth, urls) in [(0, ["2"]), (1, ["2", "3"]), (nil, ["2", "3"])] as [(Int?, [String])] {
-                let all = try await store.frontier(lease, after: 0, limit: 10, passingOver: [], upTo: depth)
-                let own = try await store.frontier(
-                    lease, of: "http://site.test", after: 0, limit: 10, upTo: depth)
-                for slice in [all, own] {
-                    #expect(slice.pages.map(\.url.text) == urls.map { "http://site.test/\($0)" })
-                    #expect(slice.isLast)
-                }
-            }
-        }
-    }
 }
