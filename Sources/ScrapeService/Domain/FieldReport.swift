@@ -26,6 +26,11 @@ struct FieldReport: Hashable, Sendable {
     var unfilled: [[Int]] = []
     var warnings: [FieldWarning: Int] = [:]
 
+    /// Something of the page was not looked at to the end.
+    var isExhausted: Bool {
+        warnings.keys.contains { $0.code == .selectorExhausted || $0.code == .patternExhausted }
+    }
+
     /// Counts as one page: how often it happens on a page says little.
     mutating func note(_ code: FieldWarning.Code, field: Int? = nil) {
         warnings[FieldWarning(code: code, field: field)] = 1

@@ -40,6 +40,8 @@ struct QueuedPage: Hashable, Sendable {
     var request: PageRequest?
     /// Of a job with `fetch.conditional`: what an earlier job was told of the page.
     var validators: PageValidators?
+    /// What the links remembered with them take in the store, bytes.
+    var rememberedBytes = 0
 }
 
 /// What an answer says of the state a page is in (RFC 9110 §8.8), as it was written; one of them at least.
@@ -47,6 +49,23 @@ struct PageValidators: Hashable, Sendable {
     /// Weak or strong, with its quotes.
     var etag: String?
     var lastModified: String?
+
+    /// Of one validator: both go out with every later request for the page, and servers take 8 KiB of fields or so.
+    static let maxBytes = 1024
+
+    /// Those that can be sent as header field values (RFC 9110 §5.5); nil: none can.
+    var sendable: PageValidators? {
+        let validators = PageValidators(
+            etag: etag.flatMap(Self.sendable), lastModified: lastModified.flatMap(Self.sendable))
+        return validators.etag == nil && validators.lastModified == nil ? nil : validators
+    }
+
+    private static func sendable(_ value: String) -> String? {
+        let isSendable =
+            !value.isEmpty && value.utf8.count <= maxBytes
+            && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }
+        return isSendable ? value : nil
+    }
 }
 
 /// What a page that was fetched gave.
@@ -68,9 +87,11 @@ struct PageYield: Sendable {
 }
 
 extension PageYield {
-    /// Keeps the first items, and what is said of them.
+    /// Keeps the first items, and what is said of them. The page is not remembered then: a later job that is told
+    /// it has not changed would never get the others.
     mutating func cut(to count: Int) {
         guard items.count > count else { return }
+        validators = nil
         items.removeLast(items.count - count)
         guard var report = fields else { return }
         report.unfilled = Array(report.unfilled.prefix(count))

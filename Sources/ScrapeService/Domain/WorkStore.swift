@@ -70,6 +70,14 @@ enum ShardEnd: Sendable {
     case ended(StopReason)
 }
 
+/// Pages of one depth, and where they end.
+struct FrontierLevel: Hashable, Sendable {
+    /// Links followed from a start page.
+    var depth: Int
+    /// The highest number of a page of that depth.
+    var last: Int64
+}
+
 struct RetryWindow: Sendable {
     var due: [QueuedPage]
     /// Until the next one is due; nil: none is waiting.
@@ -89,22 +97,29 @@ protocol WorkStore: Sendable {
     /// A queued job becomes running. `holding`: the replica's runs. What else it owns (a claim whose answer was
     /// lost) is given back first, and a shard split off from one of these jobs is left to others for a while.
     func claim(for replica: ReplicaID, holding: [ShardReference]) async throws -> JobLease?
-    /// Never attempted pages after `pageID`, those of the origins in `passingOver` left out, and those deeper than
-    /// `depth`, as if they were not there. No locks, no writes.
+    /// The shard's first level that has pages, due or not; nil: it has none. Looks at all of them.
+    func level(_ lease: JobLease) async throws -> FrontierLevel?
+    /// Never attempted pages after `pageID`, those of the origins in `passingOver` left out, and those beyond
+    /// `level`, as if they were not there. No locks, no writes.
     func frontier(
-        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String], upTo depth: Int?
+        _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String],
+        upTo level: FrontierLevel?
     ) async throws -> FrontierSlice
     /// The same of one origin only.
     func frontier(
-        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo depth: Int?
+        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo level: FrontierLevel?
     ) async throws -> FrontierSlice
     /// What pages led to when they were remembered, by page number: those of a batch that have not changed. A page
-    /// is missing where it has been forgotten meanwhile.
-    func rememberedLinks(_ lease: JobLease, of pages: [QueuedPage]) async throws -> [Int64: [DiscoveredPage]]
+    /// is missing where it has been forgotten meanwhile, or leads to more than ``QueuedPage/rememberedBytes`` by now.
+    /// The closure that is returned reads what the store answered: with many links for long, so not on a loop.
+    func rememberedLinks(
+        _ lease: JobLease, of pages: [QueuedPage]
+    ) async throws -> @Sendable () throws -> [Int64: [DiscoveredPage]]
     /// Pages whose retry is due, and when the next one will be, those of the origins in `passingOver` left out.
     /// Includes pages in flight: the caller knows those.
     func retries(_ lease: JobLease, limit: Int, passingOver origins: [String]) async throws -> RetryWindow
-    /// One transaction: each page done (or put back), its items, its new links, the counters, the gauges.
+    /// One transaction: each page done (or put back), its items, its new links, the counters, the gauges. Where that
+    /// takes longer than a statement may, one for each half of the batch.
     /// Sending the same batch again after a lost answer changes nothing. An empty batch publishes the gauges.
     func settle(_ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges) async throws -> SettleOutcome
     /// Asks for `more` pages of `limits.maxPages`; nil: the lease is lost.

@@ -153,6 +153,8 @@ actor JobRun {
             if unanswered != nil { return try await settle() }
             if try await !split() { return false }
             switch state.next(linger: lingers) {
+            case .readLevel:
+                try await readLevel()
             case .readFrontier(let limit, let origins):
                 start(try await readFrontier(limit, passingOver: origins), in: &group)
             case .readOrigin(let origin, let cursor, let limit):

@@ -11,6 +11,8 @@ struct JobRunState {
     static let crowdedLeaves = 8
 
     enum Step: Equatable {
+        /// Of a job with `max_depth`: ask for the level that is next.
+        case readLevel
         /// Read never attempted pages after ``window``'s cursor.
         case readFrontier(limit: Int, passingOver: [String])
         /// Read those of one origin.
@@ -46,9 +48,10 @@ struct JobRunState {
     private var retriesAreCrowded = false
     /// Pages that made room since.
     private var leftSinceRetries = 0
-    /// Of a job with `max_depth`: pages up to this depth may be read. It grows when all of them are settled, so a page
-    /// is found first by the fewest links that lead to it, however fast other pages answer. Nil: to be found out.
-    private var level: Int?
+    /// Of a job with `max_depth`: pages up to here may be read; nil: to be asked for. The next one begins when all of
+    /// them are settled, so a page is found first by the fewest links that lead to it, however fast other pages answer.
+    /// Numbers are no help: after failed pages are tried again, theirs are not in the order of depth.
+    private(set) var level: FrontierLevel?
 
     init(lease: JobLease) {
         spec = lease.spec
@@ -83,10 +86,11 @@ struct JobRunState {
     }
 
     private var nextRead: Step? {
+        if hasLevels, level == nil { return .readLevel }
         if retriesMayBeDue, window.room > 0 {
             return .readRetries(limit: window.retryLimit, passingOver: window.fullOrigins)
         }
-        guard window.wantsPages, !awaitsLevel else { return nil }
+        guard window.wantsPages else { return nil }
         guard quotaLeft > 0 else {
             return quotaIsShort ? nil : .reserve(more: wantedQuota)
         }
@@ -101,31 +105,17 @@ struct JobRunState {
 
     private var hasLevels: Bool { spec.limits.maxDepth != nil }
 
-    /// How deep pages may be that are read now; nil: however deep.
-    var maxReadDepth: Int? { hasLevels ? level : nil }
+    /// Nothing is queued: what comes is whatever depth it is.
+    private static let noLevel = FrontierLevel(depth: .max, last: .max)
 
-    /// Pages of the level before may still find others.
-    private var awaitsLevel: Bool {
-        hasLevels && level == nil && !(window.isEmpty && settlements.isEmpty && waiting == 0)
-    }
+    mutating func levelRead(_ found: FrontierLevel?) { level = found ?? Self.noLevel }
 
-    /// The first page read of a level says which one it is; deeper ones are left for later.
-    private mutating func cut(_ slice: FrontierSlice) -> FrontierSlice {
-        guard hasLevels, level == nil, let first = slice.pages.first else { return slice }
-        level = first.depth
-        var slice = slice
-        guard let end = slice.pages.firstIndex(where: { $0.depth > first.depth }) else { return slice }
-        slice.pages.removeSubrange(end...)
-        slice.scannedTo = slice.pages.last?.id
-        slice.isLast = false
-        return slice
-    }
-
+    /// All of its pages are settled.
     private mutating func lookAtLevel() {
-        guard level != nil, window.isExhausted, settlements.isEmpty, waiting == 0, !retriesMayBeDue else {
-            return
-        }
-        level = nil
+        guard let level, level != Self.noLevel, window.isExhausted, settlements.isEmpty, waiting == 0,
+            !retriesMayBeDue
+        else { return }
+        self.level = nil
         window.restart()
     }
 
@@ -141,7 +131,7 @@ struct JobRunState {
     /// Returns the pages to fetch.
     mutating func frontierRead(_ slice: FrontierSlice) -> [QueuedPage] {
         defer { lookAtLevel() }
-        return window.frontierRead(cut(slice), atMost: quotaLeft)
+        return window.frontierRead(slice, atMost: quotaLeft)
     }
 
     /// Returns the pages to fetch.
@@ -211,6 +201,7 @@ struct JobRunState {
                 items += yield.items.count
                 bytes += yield.items.reduce(0) { $0 + $1.json.utf8.count } + yield.carriedBytes
                 bytes += yield.links.reduce(0) { $0 + $1.storedBytes }
+                if settlement.isUnrecalled { bytes += settlement.page.rememberedBytes }
                 settlement.result = .fetched(yield)
             }
             batch.append(settlement)
@@ -240,7 +231,7 @@ struct JobRunState {
         // From the answer before on: a batch whose answer was lost has found pages that this one does not tell of.
         if outcome.firstLink != nextLink || outcome.counters.discovered != counters.discovered {
             // They are of the next level, which is not read yet.
-            if level == nil { window.pagesWereFound(from: min(nextLink, outcome.firstLink)) }
+            if !hasLevels { window.pagesWereFound(from: min(nextLink, outcome.firstLink)) }
             nextLink = outcome.firstLink
         }
         counters = outcome.counters

@@ -136,16 +136,27 @@ extension PostgresStore {
         }
     }
 
+    func level(_ lease: JobLease) async throws -> FrontierLevel? {
+        let result = try await query(
+            """
+            select depth, max(page_id) from queue where job = $1 and shard = $2
+            group by depth order by depth limit 1
+            """, [.int(lease.key), .smallInt(lease.shard)])
+        guard var row = result.first else { return nil }
+        return try Self.read { FrontierLevel(depth: try row.next(), last: try row.next()) }
+    }
+
     func frontier(
         _ lease: JobLease, after pageID: Int64, limit: Int, passingOver origins: [String],
-        upTo depth: Int? = nil
+        upTo level: FrontierLevel? = nil
     ) async throws -> FrontierSlice {
         // What is passed over is looked at all the same: the stretch is bounded, not what it yields.
         let result = try await query(
             """
             with stretch as materialized (
                 select page_id, kind, url, depth, attempt, request, origin from queue
-                where job = $1 and shard = $2 and attempt = 0 and page_id > $3 and depth <= $6
+                where job = $1 and shard = $2 and attempt = 0 and page_id > $3 and page_id <= $7
+                    and depth <= $6
                 order by page_id limit $4
             )
             select m.last, m.n, q.page_id, q.kind, q.url, q.depth, q.attempt, q.request
@@ -155,7 +166,7 @@ extension PostgresStore {
             """,
             [
                 .int(lease.key), .smallInt(lease.shard), .int(pageID), .int(Int64(limit)), .texts(origins),
-                .integer(depth ?? .max),
+                .integer(level?.depth ?? .max), .int(level?.last ?? .max),
             ])
         var slice = try Self.read {
             var slice = FrontierSlice(pages: [], scannedTo: nil, isLast: true)
@@ -172,17 +183,19 @@ extension PostgresStore {
     }
 
     func frontier(
-        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int, upTo depth: Int? = nil
+        _ lease: JobLease, of origin: String, after pageID: Int64, limit: Int,
+        upTo level: FrontierLevel? = nil
     ) async throws -> FrontierSlice {
         let result = try await query(
             """
             select page_id, kind, url, depth, attempt, request from queue
-            where job = $1 and shard = $2 and origin = $3 and attempt = 0 and page_id > $4 and depth <= $6
+            where job = $1 and shard = $2 and origin = $3 and attempt = 0 and page_id > $4
+                and page_id <= $7 and depth <= $6
             order by page_id limit $5
             """,
             [
                 .int(lease.key), .smallInt(lease.shard), .text(origin), .int(pageID), .int(Int64(limit)),
-                .integer(depth ?? .max),
+                .integer(level?.depth ?? .max), .int(level?.last ?? .max),
             ])
         let pages = try Self.read {
             try result.rows.map { row in

@@ -60,6 +60,19 @@ final class PostgresStore: JobCatalog, WorkStore {
         }
     }
 
+    /// As ``perform(acquireTimeout:_:)``, but throws ``PostgresError`` and sends what took too long once only.
+    func performOnce<Value: Sendable>(
+        _ body: @Sendable (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await pool.withConnection(retrying: true, body)
+        } catch let error as PostgresError
+            where error.kind == .statement && error.isTransient && !error.isStatementTimeout
+        {
+            return try await pool.withConnection(body)
+        }
+    }
+
     func query(_ sql: String, _ arguments: PostgresArguments = []) async throws -> PostgresResult {
         try await perform { try await $0.query(sql, arguments) }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 
 /// Pages skipped in one transaction when a job has ended: each takes well under a second.
 private let skipChunk = 10_000
@@ -7,15 +8,45 @@ extension PostgresStore {
     func settle(
         _ lease: JobLease, _ batch: [PageSettlement], gauges: JobGauges
     ) async throws -> SettleOutcome {
+        do {
+            return try await settleInPieces(lease, batch, gauges)
+        } catch let error as PostgresError {
+            throw StoreError(error)
+        }
+    }
+
+    /// Pages of very many links may take longer together than a statement may: sent again as they are, they would
+    /// time out for ever.
+    private func settleInPieces(
+        _ lease: JobLease, _ batch: [PageSettlement], _ gauges: JobGauges
+    ) async throws -> SettleOutcome {
+        do {
+            return try await settleAtOnce(lease, batch, gauges)
+        } catch let error as PostgresError where error.isStatementTimeout && batch.count > 1 {
+            logger.warning(
+                "a batch took too long, trying its halves",
+                metadata: ["job_id": "\(lease.job)", "pages": "\(batch.count)"])
+            let middle = batch.count / 2
+            let first = try await settleInPieces(lease, Array(batch[..<middle]), gauges)
+            guard first.leaseHeld else { return first }
+            var second = try await settleInPieces(lease, Array(batch[middle...]), gauges)
+            second.firstLink = min(first.firstLink, second.firstLink)
+            return second
+        }
+    }
+
+    private func settleAtOnce(
+        _ lease: JobLease, _ batch: [PageSettlement], _ gauges: JobGauges
+    ) async throws -> SettleOutcome {
         // Encoded here, on the caller's thread: the event loop gets one buffer.
         let arguments = SettleColumns(batch, lease.spec).arguments(lease, gauges)
-        let result = try await query(
-            """
+        let sql = """
             select o_held, o_state, o_discovered, o_fetched, o_failed, o_skipped, o_retries, o_items, o_bytes,
                 o_start_fetched, o_ending, o_open, o_first_link
             from settle_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
                 $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
-            """, arguments)
+            """
+        let result = try await performOnce { try await $0.query(sql, arguments) }
         guard var row = result.first else { throw StoreError.failed("settling gave no row") }
         return try Self.read {
             let held: Bool = try row.next()

@@ -1,11 +1,16 @@
 import Crypto
 import Foundation
+import HTTPCore
 
 /// In the ledger, of a page that is as it was (contract: codes of the ledger).
 let notModifiedCode = "not_modified"
 
 /// Rows deleted in one transaction.
 private let eraseChunk = 10_000
+/// For a settling transaction to end that holds the rows left.
+private let erasePause = Duration.milliseconds(50)
+/// 10 s in all: longer, and whoever deletes is told to come back.
+private let maxErasePauses = 200
 
 /// What pages said of themselves, kept for later jobs: see ``Migration/validatorFunctions``.
 extension PostgresStore {
@@ -16,53 +21,76 @@ extension PostgresStore {
         guard !hashes.isEmpty else { return pages }
         let result = try await query(
             """
-            select v.hash, v.etag, v.last_modified from validator v join job j on j.key = v.job
+            select v.hash, v.etag, v.last_modified, v.link_bytes from validator v join job j on j.key = v.job
             where v.owner = (select o.owner from job o where o.key = $1) and v.hash = any ($2)
                 and j.deleted_at is null
             """, [.int(lease.key), .uuids(Array(hashes.values))])
-        let known: [UUID: PageValidators] = try Self.read {
+        let known: [UUID: (validators: PageValidators, linkBytes: Int)] = try Self.read {
             try result.rows.reduce(into: [:]) { known, row in
                 var row = row
-                known[try row.next()] = PageValidators(
+                let hash: UUID = try row.next()
+                let validators = PageValidators(
                     etag: try row.nextOptional(), lastModified: try row.nextOptional())
+                known[hash] = (validators, try row.next())
             }
         }
         guard !known.isEmpty else { return pages }
         return pages.map { page in
             var page = page
-            page.validators = hashes[page.id].flatMap { known[$0] }
+            guard let row = hashes[page.id].flatMap({ known[$0] }) else { return page }
+            page.validators = row.validators
+            page.rememberedBytes = row.linkBytes
             return page
         }
     }
 
-    func rememberedLinks(_ lease: JobLease, of pages: [QueuedPage]) async throws -> [Int64: [DiscoveredPage]]
-    {
+    func rememberedLinks(
+        _ lease: JobLease, of pages: [QueuedPage]
+    ) async throws -> @Sendable () throws -> [Int64: [DiscoveredPage]] {
         let hashes = ValidatorHash(lease.spec).hashes(of: pages)
-        guard !hashes.isEmpty else { return [:] }
+        let asked = pages.filter { hashes[$0.id] != nil }
+        guard !asked.isEmpty else { return { [:] } }
         let result = try await query(
             """
-            select v.hash, v.links::text from validator v join job j on j.key = v.job
-            where v.owner = (select o.owner from job o where o.key = $1) and v.hash = any ($2)
+            select v.hash, v.links::text
+            from unnest($2, $3) as k(hash, bytes) join validator v on v.hash = k.hash
+            join job j on j.key = v.job
+            where v.owner = (select o.owner from job o where o.key = $1) and v.link_bytes <= k.bytes
                 and j.deleted_at is null
-            """, [.int(lease.key), .uuids(Array(hashes.values))])
-        let links: [UUID: [DiscoveredPage]] = try Self.read {
-            try result.rows.reduce(into: [:]) { links, row in
-                var row = row
-                let hash: UUID = try row.next()
-                links[hash] = try RememberedPage.links(stored: try row.next())
+            """,
+            [
+                .int(lease.key), .uuids(asked.compactMap { hashes[$0.id] }),
+                .ints(asked.map { Int64($0.rememberedBytes) }),
+            ])
+        return {
+            try Self.read {
+                let links: [UUID: [DiscoveredPage]] = try result.rows.reduce(into: [:]) { links, row in
+                    var row = row
+                    let hash: UUID = try row.next()
+                    links[hash] = try RememberedPage.links(stored: try row.next())
+                }
+                return hashes.compactMapValues { links[$0] }
             }
         }
-        return hashes.compactMapValues { links[$0] }
     }
 
-    /// Forgets what a job was told; nil: what all jobs were told whose time is over.
+    /// Forgets what a job was told; nil: what all jobs were told whose time is over. Rows that another job is just
+    /// taking over are waited for where one job's are to go, and left to the next time otherwise.
     func eraseValidators(of job: JobReference?) async throws {
-        var erased = eraseChunk
-        while erased == eraseChunk {
+        var pauses = 0
+        while true {
             let result = try await query(
-                "select erase_validators(nullif($1, 0), $2)", [.int(job?.key ?? 0), .integer(eraseChunk)])
+                "select o_erased, o_left from erase_validators(nullif($1, 0), $2)",
+                [.int(job?.key ?? 0), .integer(eraseChunk)])
             guard var row = result.first else { return }
-            erased = Int(try Self.read { try row.next(Int64.self) })
+            let (erased, isMore) = try Self.read { (try row.next(Int.self), try row.next(Bool.self)) }
+            if !isMore { return }
+            if erased > 0 { continue }
+            guard pauses < maxErasePauses else {
+                throw StoreError.unavailable("what a job was told is locked for long")
+            }
+            pauses += 1
+            try await pool.loop.sleep(for: erasePause)
         }
     }
 }

@@ -19,6 +19,7 @@ import Testing
         var fetched: [Int: Int] = [:]
         var skipped: Set<Int> = []
         var steps = 0
+        var levels = 0
 
         init(links: [[Int]], hosts: Int, maxDepth: Int?, seed: UInt64) {
             self.links = links
@@ -33,6 +34,21 @@ import Testing
                     job: .make(), key: 1, shard: 0, epoch: 1, spec: spec, state: .running, elapsed: .zero,
                     counters: counters))
             queue[1] = Self.page(1, 0, depth: 0, hosts)
+        }
+
+        /// Later, when pages that had failed are tried again: `queued` pages and their depths, numbered in no order.
+        mutating func resume(_ queued: [(number: Int, depth: Int)], after done: Set<Int>) {
+            seen = done.union(queued.map(\.number))
+            queue = [:]
+            for (number, depth) in queued.shuffled(using: &random) {
+                queue[nextID] = Self.page(nextID, number, depth: depth, hosts)
+                nextID += 1
+            }
+            counters = JobCounters(discovered: seen.count, fetched: done.count)
+            state = JobRunState(
+                lease: JobLease(
+                    job: .make(), key: 1, shard: 0, epoch: 2, spec: state.spec, state: .running,
+                    elapsed: .zero, counters: counters))
         }
 
         private static func page(_ id: Int64, _ number: Int, depth: Int, _ hosts: Int) -> QueuedPage {
@@ -51,6 +67,11 @@ import Testing
             while steps < 100_000 {
                 steps += 1
                 switch state.next(linger: false) {
+                case .readLevel:
+                    levels += 1
+                    let depth = queue.values.map(\.depth).min()
+                    let last = queue.values.filter { $0.depth == depth }.map(\.id).max()
+                    state.levelRead(depth.map { FrontierLevel(depth: $0, last: last ?? 0) })
                 case .readRetries(let limit, let origins): readRetries(limit, origins)
                 case .readFrontier(let limit, let origins):
                     let stretch = visible(after: state.window.cursor).prefix(limit)
@@ -74,7 +95,8 @@ import Testing
         }
 
         private func visible(after id: Int64) -> [QueuedPage] {
-            queue.values.filter { $0.attempt == 0 && $0.id > id && $0.depth <= state.maxReadDepth ?? .max }
+            queue.values.filter { $0.attempt == 0 && $0.id > id }
+                .filter { $0.id <= state.level?.last ?? .max && $0.depth <= state.level?.depth ?? .max }
                 .sorted { $0.id < $1.id }
         }
 
@@ -170,6 +192,43 @@ import Testing
         let depths = Self.depths(links)
         #expect(crawl.fetched == depths.filter { $0.value <= maxDepth })
         #expect(crawl.skipped == Set(depths.filter { $0.value == maxDepth + 1 }.keys))
+        #expect(crawl.levels == Set(depths.values.filter { $0 <= maxDepth + 1 }).count)
+    }
+
+    @Test(arguments: 0..<40)
+    func numbersNeedNotBeInTheOrderOfDepth(seed: UInt64) {
+        var random = SplitMix(state: seed &* 0x51_7cc1)
+        let links = Self.site(300, &random)
+        let depths = Self.depths(links)
+        let maxDepth = (depths.values.max() ?? 0) + 1
+        var crawl = Crawl(links: links, hosts: 7, maxDepth: maxDepth, seed: seed)
+        // The start page was fetched, and some of those that it leads to failed, as did others far below.
+        let failed = depths.filter { $0.value == 1 || $0.value == 3 && $0.key % 2 == 0 }
+        crawl.resume(failed.map { ($0.key, $0.value) }, after: [0])
+        let ends = crawl.run()
+        #expect(ends)
+        #expect(crawl.fetched == depths.filter { $0.key != 0 })
+    }
+
+    @Test func aRetryThatWaitsLongHoldsUpDeeperPagesOnly() {
+        var spec = JobSpec(name: nil, start: [], pages: [PageKind(name: "page")])
+        spec.limits.maxDepth = 5
+        var state = JobRunState(
+            lease: JobLease(
+                job: .make(), key: 1, shard: 0, epoch: 2, spec: spec, state: .running, elapsed: .zero,
+                counters: JobCounters(discovered: 3)))
+        #expect(state.next(linger: false) == .readLevel)
+        state.levelRead(FrontierLevel(depth: 2, last: 9))
+        #expect(state.next(linger: false) == .readRetries(limit: 256, passingOver: []))
+        _ = state.retriesRead(RetryWindow(due: [], nextIn: .seconds(3600), total: 1))
+        guard case .readFrontier = state.next(linger: false) else {
+            Issue.record("the others of the level wait for the retry")
+            return
+        }
+        _ = state.frontierRead(FrontierSlice(pages: [], scannedTo: nil, isLast: true))
+        // Deeper ones do.
+        #expect(state.next(linger: false) == .wait)
+        #expect(state.level?.depth == 2)
     }
 
     @Test(arguments: 0..<20)
@@ -180,6 +239,6 @@ import Testing
         let ends = crawl.run()
         #expect(ends)
         #expect(Set(crawl.fetched.keys) == Set(Self.depths(links).keys))
-        #expect(crawl.state.maxReadDepth == nil)
+        #expect(crawl.state.level == nil)
     }
 }

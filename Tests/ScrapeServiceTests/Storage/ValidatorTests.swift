@@ -1,3 +1,4 @@
+import HTTPCore
 import Testing
 
 @testable import ScrapeService
@@ -44,7 +45,7 @@ import Testing
             let second = try await lease(fixture)
             let known = try await pages(fixture, second)
             #expect(known.map(\.validators) == [Self.validators, Self.validators])
-            let links = try await fixture.store.rememberedLinks(second, of: known)
+            let links = try await fixture.store.rememberedLinks(second, of: known)()
             #expect(Set(links.keys) == Set(known.map(\.id)))
             #expect(links[known[0].id]?.map(\.url.text) == ["http://site.test/3", "http://site.test/4"])
             #expect(links[known[0].id]?.map(\.kind) == ["advert", "advert"])
@@ -108,7 +109,7 @@ import Testing
             let known = try await pages(fixture, second)
             #expect(try await fixture.store.delete(first.job, owner: "alice") == .deleted)
             #expect(try await fixture.number("select count(*) from validator") == 0)
-            #expect(try await fixture.store.rememberedLinks(second, of: known).isEmpty)
+            #expect(try await fixture.store.rememberedLinks(second, of: known)().isEmpty)
             #expect(try await pages(fixture, second).map(\.validators) == [nil, nil])
         }
     }
@@ -125,22 +126,46 @@ import Testing
         }
     }
 
-    @Test func theDepthOfWhatIsReadIsBounded() async throws {
+    /// What another job has told of the page since may be more than there is room for.
+    @Test func linksThatHaveGrownAreForgotten() async throws {
         try await StoreFixture.with { fixture in
-            let lease = try await lease(fixture)
-            let first = try await pages(fixture, lease)[0]
-            _ = try await fixture.store.settle(
-                lease, [.fetched(first, links: ["http://site.test/3"])], gauges: JobGauges())
+            try await fetchAll(fixture, lease(fixture), links: ["http://site.test/3"])
+            let second = try await lease(fixture)
+            let known = try await pages(fixture, second)
+            #expect(known.map(\.rememberedBytes) == [36, 36])
+            _ = try await fixture.store.pool.query("update validator set link_bytes = 37")
+            #expect(try await fixture.store.rememberedLinks(second, of: known)().isEmpty)
+        }
+    }
+
+    /// A deletion that waited for one row while it holds others would be half of a deadlock.
+    @Test func aDeletionPassesOverRowsThatAreBeingWritten() async throws {
+        try await StoreFixture.with { fixture in
+            let first = try await lease(fixture)
+            try await fetchAll(fixture, first)
+            let second = try await lease(fixture)
             let store = fixture.store
-            for (depth, urls) in [(0, ["2"]), (1, ["2", "3"]), (nil, ["2", "3"])] as [(Int?, [String])] {
-                let all = try await store.frontier(lease, after: 0, limit: 10, passingOver: [], upTo: depth)
-                let own = try await store.frontier(
-                    lease, of: "http://site.test", after: 0, limit: 10, upTo: depth)
-                for slice in [all, own] {
-                    #expect(slice.pages.map(\.url.text) == urls.map { "http://site.test/\($0)" })
-                    #expect(slice.isLast)
-                }
+            let reference = try #require(try await store.reference(of: first.job))
+            try await store.pool.withConnection { writer in
+                try await writer.begin()
+                _ = try await writer.query(
+                    "update validator set job = $1 where hash = (select min(hash::text)::uuid from validator)",
+                    [.int(second.key)])
+                let erased = try await store.pool.query(
+                    "select o_erased::integer, o_left from erase_validators($1, 10)", [.int(first.key)])
+                var row = try #require(erased.first)
+                let (count, isMore) = (try row.next(Int.self), try row.next(Bool.self))
+                #expect(count == 1 && isMore)
+                async let rest: Void = store.eraseValidators(of: reference)
+                // Time to look at the row that is held, some times.
+                try await TestPostgres.loop.sleep(for: .milliseconds(200))
+                _ = try await writer.query("commit")
+                try await rest
             }
+            #expect(
+                try await fixture.number("select count(*) from validator where job = $1", [.int(second.key)])
+                    == 1)
+            #expect(try await fixture.number("select count(*) from validator") == 1)
         }
     }
 }

@@ -51,6 +51,9 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     /// Serialization failure, deadlock, lock not available, prepared statement gone, cached plan out of date.
     private static let transientStates: Set<String> = ["40001", "40P01", "55P03", "26000", "0A000"]
 
+    /// It took longer than `statement_timeout`, or an operator cancelled it.
+    var isStatementTimeout: Bool { kind == .statement && sqlState == "57014" }
+
     /// A table, column or function is not there: another version of the service has migrated the database since.
     /// No page is to blame.
     var isForeignSchema: Bool { sqlState == "42P01" || sqlState == "42703" || sqlState == "42883" }

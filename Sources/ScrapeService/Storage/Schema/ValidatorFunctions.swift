@@ -11,6 +11,7 @@ extension Migration {
             last_modified text,
             -- [[kind, URL, request or null], …], in the page's order.
             links json not null,
+            link_bytes integer not null,
             primary key (owner, hash),
             check (etag is not null or last_modified is not null)
         );
@@ -27,8 +28,9 @@ extension Migration {
         ) returns void
         language sql as $$
             -- Sorted: two jobs that share pages take their rows in one order and never deadlock.
-            insert into validator as v (owner, hash, job, etag, last_modified, links)
-            select distinct on (r.hash) j.owner, r.hash, p_job, r.etag, r.last_modified, r.links
+            insert into validator as v (owner, hash, job, etag, last_modified, links, link_bytes)
+            select distinct on (r.hash) j.owner, r.hash, p_job, r.etag, r.last_modified, r.links,
+                octet_length(r.links::text)
             from json_to_recordset(p_validators)
                 as r(page bigint, hash uuid, etag text, last_modified text, links json)
             join job j on j.key = p_job
@@ -36,25 +38,35 @@ extension Migration {
             order by r.hash
             on conflict (owner, hash) do update set
                 job = excluded.job, etag = excluded.etag, last_modified = excluded.last_modified,
-                links = excluded.links
+                links = excluded.links, link_bytes = excluded.link_bytes
         $$;
 
-        -- Forgets up to p_limit pages of a job, or of jobs whose time is over where p_job is null. Returns how many.
-        create function erase_validators(p_job bigint, p_limit integer) returns bigint
+        -- Forgets up to p_limit pages of a job, or of jobs whose time is over where p_job is null. Rows that a
+        -- settling transaction holds are passed over: to wait for one while others are held would be a deadlock.
+        -- o_left: a job's rows are left; of jobs whose time is over, there may be more that nobody holds.
+        create function erase_validators(p_job bigint, p_limit integer, out o_erased bigint, out o_left boolean)
         language plpgsql as $$
-        declare
-            v_count bigint;
         begin
             if p_job is not null then
-                delete from validator where ctid = any (array(
-                    select v.ctid from validator v where v.job = p_job limit p_limit));
+                with gone as materialized (
+                    select v.owner, v.hash from validator v where v.job = p_job limit p_limit
+                    for update skip locked
+                )
+                delete from validator v using gone g
+                where v.owner = g.owner and v.hash = g.hash and v.job = p_job;
+                get diagnostics o_erased = row_count;
+                o_left := exists (select from validator v where v.job = p_job);
             else
-                delete from validator where ctid = any (array(
-                    select v.ctid from job j join validator v on v.job = j.key
-                    where j.expired_at is not null limit p_limit));
+                with gone as materialized (
+                    select v.owner, v.hash, v.job from job j join validator v on v.job = j.key
+                    where j.expired_at is not null limit p_limit
+                    for update of v skip locked
+                )
+                delete from validator v using gone g
+                where v.owner = g.owner and v.hash = g.hash and v.job = g.job;
+                get diagnostics o_erased = row_count;
+                o_left := o_erased > 0;
             end if;
-            get diagnostics v_count = row_count;
-            return v_count;
         end $$;
         """#
 }
