@@ -84,10 +84,10 @@ import Testing
     }
 
     @Test func fiftyThousandLinksAreFollowedInTheirOrder() throws {
-        let path = String(repeating: "p", count: 500)
-        let page = (0..<50_000).map { "<a href='/\(path)/\($0)'>" }.joined()
+        let base = "http://site.test/" + String(repeating: "p", count: 1_000) + "/"
+        let page = "<base href='\(base)'>" + (0..<50_000).map { "<a href=\($0)>" }.joined()
         let found = try links([rule("a")], in: page)
-        #expect(found.map(\.url.text) == (0..<50_000).map { "http://site.test/\(path)/\($0)" })
+        #expect(found.map(\.url.text) == (0..<50_000).map { "\(base)\($0)" })
     }
 
     // MARK: Which of them
