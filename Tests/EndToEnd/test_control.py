@@ -32,6 +32,23 @@ def test_cancel_is_seen_at_once_and_done_within_five_seconds(client, slow_site):
     assert (progress["queued"], progress["in_flight"]) == (0, 0) and progress["skipped"] > 0
 
 
+def test_cancel_does_not_wait_for_pages_that_take_long_to_read(client):
+    """Two hundred pages have arrived, each of them some tenths of a second of work for one of a few workers."""
+    page = ("text/html", b"<title>t</title>" + b"<b></b>" * 800)
+    with harness.PlainSite({f"/{n}": page for n in range(200)}) as site:
+        job_id = client.submit({
+            "start": [{"url": site.origin + "/{n}", "variables": {"n": {"from": 0, "to": 199}}}],
+            "pages": {"page": {"fields": {"title": "title", "square": "//*[count(//*) = 1]"}}},
+            "politeness": {"robots": False, "per_host_concurrency": 50}, "fetch": {"concurrency": 200}})
+        harness.wait_until(
+            lambda: len((site.directory / "access.log").read_text().splitlines()) == 200, 30, "all pages arrive")
+        began = time.monotonic()
+        client.post(f"/v1/jobs/{job_id}/cancel")
+        status = client.finished(job_id, CANCEL_SECONDS)
+        assert time.monotonic() - began <= CANCEL_SECONDS
+        assert status["status"] == "cancelled" and status["progress"]["skipped"] > 100, status
+
+
 def test_no_request_leaves_after_a_job_is_cancelled(client):
     with harness.Site("--pages", "40", "--no-faults", "--latency-ms", "100", "--concurrency", "32") as site:
         job_id = client.submit(site.job)

@@ -39,6 +39,12 @@ struct TextTemplate: Hashable, Sendable, Codable {
         return text
     }
 
+    /// Of the text before anything in it is encoded: to be asked before it is made.
+    func bytes(with values: [String: String]) -> Int {
+        literals.reduce(0) { $0 + $1.utf8.count }
+            + places.reduce(0) { $0 + (values[$1.name]?.utf8.count ?? 0) }
+    }
+
     private static func encode(_ value: String, _ encoding: Encoding) -> String {
         switch encoding {
         case .plain: value
@@ -109,6 +115,11 @@ struct RequestTemplate: Hashable, Sendable, Codable {
             method: method,
             headers: headers.map { HeaderField(name: $0.name, value: $0.value.text(with: values)) },
             body: body?.text(with: values))
+    }
+
+    /// As ``TextTemplate/bytes(with:)``, of headers and body.
+    func bytes(with values: [String: String]) -> Int {
+        headers.reduce(body?.bytes(with: values) ?? 0) { $0 + $1.value.bytes(with: values) }
     }
 
     /// Each name that something is filled in for.

@@ -209,7 +209,9 @@ actor JobPreview {
         }
         var read: Result<PageSettlement.Result, any Error> = .success(.fetched(PageYield()))
         if tool.isRead, !look.bodyIsCut {
-            (read, (look.selectors, look.encoding)) = await context.workers.run(for: seat.number) {
+            (read, (look.selectors, look.encoding)) = try await context.workers.runUnlessCancelled(
+                for: seat.number
+            ) {
                 let read = Result { try tool.work.read(response) }
                 return (read, Self.count(tool.probe, response, read))
             }

@@ -42,7 +42,8 @@ extension JobRun {
         }
     }
 
-    /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived.
+    /// Holds one of the job's permits until the body is read, and a place at the host until it has arrived. A run that
+    /// ends does not wait for bodies that no worker has begun to read: their pages stay in the frontier.
     private func fetchAndRead(
         _ page: QueuedPage, _ work: PageWork, crawlDelay: Duration?
     ) async throws -> (FetchResponse, Result<PageSettlement.Result, any Error>?) {
@@ -53,7 +54,10 @@ extension JobRun {
         defer { inFlight -= 1 }
         let response = try await pages.ask(pages.request(for: page), in: turn)
         guard (200...299).contains(response.status) else { return (response, nil) }
-        return (response, await context.workers.run(for: seat.number) { Result { try work.read(response) } })
+        let read = try await context.workers.runUnlessCancelled(for: seat.number) {
+            Result { try work.read(response) }
+        }
+        return (response, read)
     }
 }
 

@@ -4,6 +4,8 @@ struct LinkFilter: Sendable {
     private let allow: Pattern?
     private let deny: Pattern?
 
+    var hasPatterns: Bool { allow != nil || deny != nil }
+
     /// Throws ``PatternError``.
     init(_ rule: FollowRule) throws(PatternError) {
         sameHost = rule.sameHost

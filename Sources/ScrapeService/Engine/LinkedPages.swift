@@ -3,31 +3,47 @@ struct LinkedPages {
     /// Longer matches are passed over where they fill a template: they are stored with every page they lead to.
     private static let maxFilledBytes = 8_000
 
-    /// Of all requests that one page's links are filled into: each is stored.
-    private static let maxRequestBytes = 32 << 20
-
     let rule: FollowRule
     let urls: any URLParsing
 
     /// In the order of the matches; what is no http or https URL is left out. Throws ``ExtractionError/tooLarge(_:)``.
-    func pages(_ matches: [String], base: String) throws(ExtractionError) -> [DiscoveredPage] {
+    func pages(
+        _ matches: [String], base: String, within budget: inout LinkBudget
+    ) throws(ExtractionError) -> [DiscoveredPage] {
         let isFilled = rule.url != nil || rule.request != nil
         let matches = isFilled ? matches.filter { $0.utf8.count <= Self.maxFilledBytes } : matches
-        let references = rule.url.map { url in
-            matches.map { url.text(with: [FollowRule.placeholder: $0]) }
-        }
+        let references = try references(matches, &budget)
         var pages: [DiscoveredPage] = []
-        var bytes = 0
-        for (match, url) in zip(matches, urls.resolve(references ?? matches, against: base)) {
-            guard let url else { continue }
-            let request = rule.request?.request(with: [FollowRule.placeholder: match])
-            let page = DiscoveredPage(kind: rule.kind, url: url, request: request)
-            if request != nil { bytes += page.storedBytes }
-            if bytes > Self.maxRequestBytes {
-                throw ExtractionError.tooLarge("the requests of its links have too many bytes together")
-            }
+        try urls.resolve(references, against: base) { position, url throws(ExtractionError) in
+            guard let url else { return }
+            let page = DiscoveredPage(
+                kind: rule.kind, url: url, request: try request(matches[position], budget))
+            try budget.spend(page.storedBytes)
             pages.append(page)
         }
         return pages
+    }
+
+    /// What is filled in counts itself, for it may come to nothing.
+    private func references(
+        _ matches: [String], _ budget: inout LinkBudget
+    ) throws(ExtractionError) -> [String] {
+        guard let url = rule.url else { return matches }
+        var references: [String] = []
+        for match in matches {
+            let values = [FollowRule.placeholder: match]
+            try budget.check(url.bytes(with: values))
+            let reference = url.text(with: values)
+            try budget.spend(reference.utf8.count)
+            references.append(reference)
+        }
+        return references
+    }
+
+    private func request(_ match: String, _ budget: LinkBudget) throws(ExtractionError) -> PageRequest? {
+        guard let template = rule.request else { return nil }
+        let values = [FollowRule.placeholder: match]
+        try budget.check(template.bytes(with: values))
+        return template.request(with: values)
     }
 }

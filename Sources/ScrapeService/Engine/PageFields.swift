@@ -13,10 +13,13 @@ struct PageFields: Sendable {
 
     var hasURLs: Bool { fields.contains { $0.type == .url } }
 
-    /// `base`: what references are resolved against. Nil: there is nothing to say of the page.
-    func finish(_ extraction: inout Extraction, base: String) -> FieldReport? {
+    /// `base`: what references are resolved against. Nil: there is nothing to say of the page. Throws
+    /// ``ExtractionError/tooLarge(_:)``.
+    func finish(
+        _ extraction: inout Extraction, base: String, within budget: inout LinkBudget
+    ) throws(ExtractionError) -> FieldReport? {
         var warnings = extraction.warnings
-        if hasURLs { resolve(&extraction.items, base, &warnings) }
+        if hasURLs { try resolve(&extraction.items, base, &warnings, &budget) }
         guard !fields.isEmpty || !warnings.isEmpty else { return nil }
         var report = FieldReport(unfilled: extraction.items.map(unfilled), warnings: warnings)
         // A page that gave nothing lacks what it must have; of a match of `each` that gave nothing nobody knows
@@ -38,12 +41,13 @@ struct PageFields: Sendable {
     // MARK: URLs
 
     private func resolve(
-        _ items: inout [[FieldValue?]], _ base: String, _ warnings: inout [FieldWarning: Int]
-    ) {
+        _ items: inout [[FieldValue?]], _ base: String, _ warnings: inout [FieldWarning: Int],
+        _ budget: inout LinkBudget
+    ) throws(ExtractionError) {
         for (index, field) in fields.enumerated() where field.type == .url {
             let references = items.flatMap { Self.references(of: $0[index]) }
             if references.isEmpty { continue }
-            var resolved = absolute(references, against: base)[...]
+            var resolved = try absolute(references, against: base, within: &budget)[...]
             let unreadable = resolved.count { $0 == nil }
             if unreadable > 0 {
                 warnings[FieldWarning(code: .typeMismatch, field: index), default: 0] += unreadable
@@ -73,11 +77,20 @@ struct PageFields: Sendable {
 
     /// Canonical like a link, but with its fragment, which is a part of what the page says. A URL of another scheme
     /// (mailto:, data:) stands as it is. Nil: not a URL.
-    private func absolute(_ references: [String], against base: String) -> [String?] {
-        zip(references, urls.resolve(references, against: base)).map { reference, url in
-            guard let url else { return Self.isOfAnotherScheme(reference) ? reference : nil }
-            return url.text + Self.fragment(of: reference)
+    private func absolute(
+        _ references: [String], against base: String, within budget: inout LinkBudget
+    ) throws(ExtractionError) -> [String?] {
+        var texts: [String?] = []
+        try urls.resolve(references, against: base) { position, url throws(ExtractionError) in
+            let reference = references[position]
+            guard let url else {
+                return texts.append(Self.isOfAnotherScheme(reference) ? reference : nil)
+            }
+            let text = url.text + Self.fragment(of: reference)
+            try budget.spend(text.utf8.count)
+            texts.append(text)
         }
+        return texts
     }
 
     /// RFC 3986 §3.1; a URL has no white space within.

@@ -125,7 +125,9 @@ extension JobRun {
         if let body {
             answer.body = body
             let whole = answer
-            let read = await context.workers.run(for: seat.number) { Result { try work.read(whole) } }
+            let read = try await context.workers.runUnlessCancelled(for: seat.number) {
+                Result { try work.read(whole) }
+            }
             answer.body = []
             switch read {
             case .success(.fetched(let found)): yield = found

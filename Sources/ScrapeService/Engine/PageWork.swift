@@ -21,8 +21,9 @@ struct PageWork: Sendable {
         let document = PageDocument(body: response.body, contentType: response.contentType)
         var extraction = try plan.extract(document)
         let base = base(of: extraction, finalURL: response.finalURL)
-        let links = try links(of: &extraction, base: base, finalURL: response.finalURL)
-        let report = PageFields(kind, urls).finish(&extraction, base: base)
+        var budget = LinkBudget()
+        let links = try links(of: &extraction, base: base, finalURL: response.finalURL, within: &budget)
+        let report = try PageFields(kind, urls).finish(&extraction, base: base, within: &budget)
         return .fetched(
             PageYield(
                 items: extraction.items.map(encode), links: links, encoding: extraction.encoding,
@@ -74,25 +75,26 @@ struct PageWork: Sendable {
 
     /// Each link once, in the order of the page. One on which a pattern runs away is not followed.
     private func links(
-        of extraction: inout Extraction, base: String, finalURL: String
+        of extraction: inout Extraction, base: String, finalURL: String, within budget: inout LinkBudget
     ) throws(ExtractionError) -> [DiscoveredPage] {
-        let own = urls.parse(finalURL)?.host
+        let own = kind.follow.contains(where: \.sameHost) ? urls.parse(finalURL)?.host : nil
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []
         var exhausted = 0
         for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
+            // No pattern is matched against the same link twice.
             var looked: Set<DiscoveredPage> = []
-            for page in try LinkedPages(rule: rule, urls: urls).pages(references, base: base) {
+            let linked = LinkedPages(rule: rule, urls: urls)
+            for page in try linked.pages(references, base: base, within: &budget) {
                 if exhausted == Self.maxExhausted { break }
-                guard looked.insert(page).inserted, !seen.contains(page) else { continue }
+                if filter.hasPatterns, seen.contains(page) || !looked.insert(page).inserted { continue }
                 do throws(PatternExhausted) {
                     guard try filter.follows(page.url, from: own) else { continue }
                 } catch {
                     exhausted += 1
                     continue
                 }
-                seen.insert(page)
-                links.append(page)
+                if seen.insert(page).inserted { links.append(page) }
             }
         }
         if exhausted > 0 {

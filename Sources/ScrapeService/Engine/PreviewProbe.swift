@@ -3,17 +3,16 @@ struct PreviewProbe: Sendable {
     private let kind: PageKind
     /// Nil: its selectors are not the job's.
     private let plan: (any PagePlan)?
-    private let compiler: any PageCompiler
-    /// The match itself, in the language of the kind: there is one value for each.
-    private let itself: Selector
+    /// What the selectors of all follow rules match, links or not.
+    private let linkPlan: (any PagePlan)?
 
     /// Throws ``SelectorError``.
     init(_ kind: PageKind, _ compiler: any PageCompiler) throws {
         self.kind = kind
-        self.compiler = compiler
         let selectors =
             [kind.each].compactMap(\.self) + kind.fields.map(\.selector) + kind.follow.map(\.links)
-        itself =
+        // The match itself, in the language of the kind: there is one value for each.
+        let itself =
             selectors.contains { $0.language == .json }
             ? Selector(language: .json, source: "$") : Selector(language: .xpath, source: ".")
         var probe = PageKind(name: kind.name, follow: kind.follow, each: kind.each)
@@ -21,6 +20,9 @@ struct PreviewProbe: Sendable {
         probe.fields = [Field(name: "", selector: itself)]
         probe.fields += kind.fields.map { Field(name: $0.name, selector: $0.selector) }
         plan = kind.isSitemap ? nil : try compiler.compile(probe)
+        probe = PageKind(name: kind.name)
+        probe.fields = kind.follow.map { Field(name: "", selector: $0.links, all: true) }
+        linkPlan = kind.isSitemap || kind.follow.isEmpty ? nil : try compiler.compile(probe)
     }
 
     /// Runs on a worker. `items`: what a run keeps of the page. Throws ``ExtractionError``.
@@ -40,17 +42,20 @@ struct PreviewProbe: Sendable {
                     place: .field(field.name), matched: found.items.count { $0[index + 1] != nil },
                     values: kept.count { ($0[field.name] ?? .null) != .null }))
         }
-        for (index, rule) in kind.follow.enumerated() {
-            let links = found.links[index].count
-            // A match without the attribute is passed over: none at all may be the wrong element.
-            let matched = links > 0 ? links : try matches(of: rule.links, in: document)
-            selectors.append(PreviewSelector(place: .follow(index), matched: matched, values: links))
+        // A match without the attribute is passed over: none at all may be the wrong element. One extraction for all
+        // rules, as a page's selectors may take seconds together.
+        let isWanted = found.links.contains(where: \.isEmpty)
+        let matches = isWanted ? try linkPlan?.extract(document).items.first : nil
+        for (index, links) in found.links.enumerated() {
+            let matched = links.isEmpty ? Self.count(matches?[index]) : links.count
+            selectors.append(
+                PreviewSelector(place: .follow(index), matched: matched, values: links.count))
         }
         return (selectors, found.encoding)
     }
 
-    private func matches(of selector: Selector, in document: PageDocument) throws -> Int {
-        let probe = PageKind(name: "", each: selector, fields: [Field(name: "", selector: itself)])
-        return try compiler.compile(probe).extract(document).items.count
+    private static func count(_ value: FieldValue??) -> Int {
+        guard case .list(let values)?? = value else { return 0 }
+        return values.count
     }
 }

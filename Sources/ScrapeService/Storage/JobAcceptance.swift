@@ -132,7 +132,8 @@ struct FoundPages: Sendable {
 
     /// Found again nearer to a start page, a page keeps its place and takes the smaller depth.
     mutating func append(_ page: DiscoveredPage, depth: Int, from source: Int64) {
-        let hash = Self.hash(page)
+        let request = page.request?.stored
+        let hash = Self.hash(page, request)
         if let known = index[hash] {
             if let former = depths[known], depth < former { depths[known] = depth }
             return
@@ -142,18 +143,18 @@ struct FoundPages: Sendable {
         kinds.append(page.kind)
         urls.append(page.url.text)
         depths.append(depth)
-        requests.append(page.request?.stored)
+        requests.append(request)
         sources.append(source)
     }
 
-    /// The first 16 bytes of SHA-256 of kind, NUL, URL, and where it is no plain GET, NUL and the request.
-    static func hash(_ page: DiscoveredPage) -> UUID {
+    /// The first 16 bytes of SHA-256 of kind, NUL, URL, and where it is no plain GET, NUL and the request as it is
+    /// stored.
+    private static func hash(_ page: DiscoveredPage, _ request: String?) -> UUID {
         var sha = SHA256()
-        for text in [page.kind, "\0", page.url.text] {
+        for text in [page.kind, "\0", page.url.text] + (request.map { ["\0", $0] } ?? []) {
             var text = text
             text.withUTF8 { sha.update(bufferPointer: UnsafeRawBufferPointer($0)) }
         }
-        if let request = page.request { sha.update(data: Array("\0\(request.stored)".utf8)) }
         return sha.finalize().withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
     }
 }

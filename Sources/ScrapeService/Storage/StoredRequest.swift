@@ -3,11 +3,28 @@ import Foundation
 extension PageRequest {
     /// As the column `request` has it; the same request gives the same text.
     var stored: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // try! because strings and arrays of strings always encode.
-        let data = try! encoder.encode(self)
-        return String(decoding: data, as: UTF8.self)
+        var writer = JSONWriter(capacity: 128 + (body?.utf8.count ?? 0))
+        writer.object { members in
+            // In the order of their names, always: pages are told apart by this text.
+            if let body {
+                members.key("body")
+                members.string(body)
+            }
+            members.key("headers")
+            members.array { list in
+                for header in headers {
+                    list.object { field in
+                        field.key("name")
+                        field.string(header.name)
+                        field.key("value")
+                        field.string(header.value)
+                    }
+                }
+            }
+            members.key("method")
+            members.string(method)
+        }
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 
     init(stored json: String) throws(PostgresError) {

@@ -142,14 +142,14 @@ struct ValidatorHash {
 }
 
 /// A page's row as `record_validators` takes it.
-struct RememberedPage: Encodable {
+struct RememberedPage {
     var page: Int64
     var hash: UUID
     var etag: String?
-    var last_modified: String?
+    var lastModified: String?
     var links: [Link]
 
-    struct Link: Codable {
+    struct Link: Decodable {
         var kind: String
         var url: String
         var request: PageRequest?
@@ -168,11 +168,12 @@ struct RememberedPage: Encodable {
             request = list.isAtEnd ? nil : try list.decode(PageRequest.self)
         }
 
-        func encode(to encoder: any Encoder) throws {
-            var list = encoder.unkeyedContainer()
-            try list.encode(kind)
-            try list.encode(url)
-            if let request { try list.encode(request) }
+        func write(to writer: inout JSONWriter) {
+            writer.array { list in
+                list.string(kind)
+                list.string(url)
+                if let request { list.raw(request.stored) }
+            }
         }
     }
 
@@ -198,10 +199,30 @@ struct RememberedPage: Encodable {
             else { return nil }
             return RememberedPage(
                 page: settlement.page.id, hash: hash, etag: validators.etag,
-                last_modified: validators.lastModified, links: yield.links.map(Link.init))
+                lastModified: validators.lastModified, links: yield.links.map(Link.init))
         }
-        // Strings and numbers always encode.
-        return pages.isEmpty
-            ? nil : (try? JSONEncoder().encode(pages)).map { String(decoding: $0, as: UTF8.self) }
+        guard !pages.isEmpty else { return nil }
+        var writer = JSONWriter(capacity: 4096)
+        writer.array { list in for page in pages { page.write(to: &list) } }
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private func write(to writer: inout JSONWriter) {
+        writer.object { row in
+            row.key("page")
+            row.int(page)
+            row.key("hash")
+            row.string(hash.uuidString)
+            if let etag {
+                row.key("etag")
+                row.string(etag)
+            }
+            if let lastModified {
+                row.key("last_modified")
+                row.string(lastModified)
+            }
+            row.key("links")
+            row.array { list in for link in links { link.write(to: &list) } }
+        }
     }
 }

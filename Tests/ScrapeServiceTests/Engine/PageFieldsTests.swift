@@ -6,11 +6,12 @@ import Testing
     private static let base = "http://site.test/shop/index.html?x=1"
 
     private func finish(
-        _ fields: [Field], each: Selector? = nil, _ items: [[FieldValue?]]
-    ) -> (items: [[FieldValue?]], report: FieldReport?) {
+        _ fields: [Field], each: Selector? = nil, _ items: [[FieldValue?]], base: String = Self.base
+    ) throws -> (items: [[FieldValue?]], report: FieldReport?) {
         let kind = PageKind(name: "p", each: each, fields: fields)
         var extraction = Extraction(items: items)
-        let report = PageFields(kind, CurlURLs()).finish(&extraction, base: Self.base)
+        var budget = LinkBudget()
+        let report = try PageFields(kind, CurlURLs()).finish(&extraction, base: base, within: &budget)
         return (extraction.items, report)
     }
 
@@ -34,16 +35,16 @@ import Testing
             ("urn:isbn:0", "urn:isbn:0"), ("javascript:void(0)", "javascript:void(0)"),
             ("note: not a URL", nil), ("http://", nil), ("http://[::", nil), ("http://a b/", nil),
         ] as [(String, String?)])
-    func aURLIsMadeAbsolute(_ reference: String, _ absolute: String?) {
-        let (items, report) = finish([field("u", .url)], [[.text(reference)]])
+    func aURLIsMadeAbsolute(_ reference: String, _ absolute: String?) throws {
+        let (items, report) = try finish([field("u", .url)], [[.text(reference)]])
         #expect(items == [[absolute.map(FieldValue.text) ?? .null]])
         #expect(
             report?.warnings == (absolute == nil ? [FieldWarning(code: .typeMismatch, field: 0): 1] : [:]))
         #expect(report?.unfilled == [absolute == nil ? [0] : []])
     }
 
-    @Test func listsAndItemsKeepTheirOrder() {
-        let (items, report) = finish(
+    @Test func listsAndItemsKeepTheirOrder() throws {
+        let (items, report) = try finish(
             [field("t"), field("u", .url)], each: Selector(language: .css, source: "li"),
             [
                 [.text("/t"), .list([.text("/1"), .null, .text("http://[")])], [nil, nil],
@@ -66,22 +67,36 @@ import Testing
             (.list([.null, .number("1")]), true),
             (.object([]), true),
         ] as [(FieldValue?, Bool)])
-    func aValueIsThereOrNot(_ value: FieldValue?, _ isFilled: Bool) {
-        let (_, report) = finish([field("f")], [[value]])
+    func aValueIsThereOrNot(_ value: FieldValue?, _ isFilled: Bool) throws {
+        let (_, report) = try finish([field("f")], [[value]])
         #expect(report?.unfilled == [isFilled ? [] : [0]])
     }
 
-    @Test func aPageThatGaveNothingLacksWhatItMustHave() {
+    @Test func aPageThatGaveNothingLacksWhatItMustHave() throws {
         let fields = [field("a", required: true), field("b")]
         #expect(
-            finish(fields, []).report
+            try finish(fields, []).report
                 == FieldReport(warnings: [FieldWarning(code: .requiredMissing, field: 0): 1]))
         let each = Selector(language: .css, source: "li")
-        #expect(finish(fields, each: each, []).report == FieldReport())
+        #expect(try finish(fields, each: each, []).report == FieldReport())
     }
 
-    @Test func aPageKindWithoutFieldsSaysNothing() {
-        #expect(finish([], []).report == nil)
+    @Test func aPageKindWithoutFieldsSaysNothing() throws {
+        #expect(try finish([], []).report == nil)
+    }
+
+    @Test func urlsOfALongBaseAreBoundedTogether() throws {
+        let base = "http://site.test/" + String(repeating: "x", count: 8_000) + "/"
+        let many = FieldValue.list(Array(repeating: .text("1"), count: 12_000))
+        #expect(throws: ExtractionError.self) { try finish([field("u", .url)], [[many]], base: base) }
+        // As text it is no more than what the page says.
+        #expect(try finish([field("t")], [[many]], base: base).items == [[many]])
+    }
+
+    @Test func manyURLsKeepTheirOrder() throws {
+        let many = FieldValue.list((0..<2_500).map { .text("/\($0)") })
+        let items = try finish([field("u", .url)], [[many]]).items
+        #expect(items == [[.list((0..<2_500).map { .text("http://site.test/\($0)") })]])
     }
 
     @Test func whatIsCutOffIsNotReported() {

@@ -78,4 +78,89 @@ import Testing
         await blocked
         #expect(tally.order.prefix(51).filter { $0 == 2 }.count == 50)
     }
+
+    // MARK: Cancelling
+
+    @Test func workOfCancelledTasksLeavesTheLineAtOnce() async {
+        let pool = WorkerPool(threads: 1)
+        defer { pool.stop() }
+        let tally = Tally()
+        let gate = DispatchSemaphore(value: 0)
+        async let blocked: Void = pool.run(for: 1) {
+            tally.enter()
+            gate.wait()
+        }
+        while tally.most == 0 { await Task.yield() }
+        async let other: Void = pool.run(for: 2) { tally.note(2) }
+        await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<100 {
+                group.addTask {
+                    do {
+                        try await pool.runUnlessCancelled(for: 1) { tally.note(1) }
+                        return false
+                    } catch {
+                        return error is CancellationError
+                    }
+                }
+            }
+            while pool.waiting < 101 { await Task.yield() }
+            group.cancelAll()
+            // The only worker is busy still.
+            for await wasCancelled in group { #expect(wasCancelled) }
+        }
+        #expect(pool.waiting == 1)
+        gate.signal()
+        _ = await (blocked, other)
+        #expect(tally.order == [2])
+        #expect(await pool.run(for: 1) { 42 } == 42)
+    }
+
+    @Test func workThatHasBegunRunsToItsEnd() async throws {
+        let pool = WorkerPool(threads: 1)
+        defer { pool.stop() }
+        let tally = Tally()
+        let gate = DispatchSemaphore(value: 0)
+        let task = Task {
+            try await pool.runUnlessCancelled {
+                tally.enter()
+                gate.wait()
+                return 42
+            }
+        }
+        while tally.most == 0 { await Task.yield() }
+        task.cancel()
+        gate.signal()
+        #expect(try await task.value == 42)
+    }
+
+    @Test func aTaskThatIsCancelledAlreadyRunsNothing() async {
+        let pool = WorkerPool(threads: 1)
+        defer { pool.stop() }
+        let tally = Tally()
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            try await pool.runUnlessCancelled { tally.note(1) }
+        }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(tally.count == 0)
+    }
+
+    @Test(arguments: 0..<20) func everyTaskIsToldOnceWhetherItsWorkWasDone(_ round: Int) async {
+        let pool = WorkerPool(threads: 3)
+        defer { pool.stop() }
+        let tally = Tally()
+        let done = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<500 {
+                group.addTask {
+                    (try? await pool.runUnlessCancelled(for: number % 3) { tally.note(number) }) != nil
+                }
+            }
+            while tally.count < round * 25 { await Task.yield() }
+            group.cancelAll()
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(tally.count == done && Set(tally.order).count == done)
+        #expect(pool.waiting == 0)
+    }
 }

@@ -7,15 +7,23 @@ import Synchronization
 /// waits for the pieces of work that are being done, not for all that a large one has submitted, and a job of pages that
 /// each take seconds holds up no other's quick ones.
 ///
-// @unchecked: `lines`, `turns`, `used`, `running`, `floor` and `stopping` are touched
+// @unchecked: `lines`, `turns`, `used`, `running`, `floor`, `submitted` and `stopping` are touched
 // only between `condition.lock()` and `unlock()`.
 final class WorkerPool: @unchecked Sendable {
     /// Workers give way to the loops, so that a status read stays fast while every core parses (nice(2)).
     private static let niceness: Int32 = 5
 
+    private struct Work {
+        var number: Int
+        var perform: @Sendable () -> Void
+        /// Instead of ``perform``, where nobody waits for it any more; nil: it is always done.
+        var drop: (@Sendable () -> Void)?
+    }
+
     private let condition = NSCondition()
     /// Work not begun, by whom it is for; those without any are not in it.
-    private var lines: [Int: Deque<@Sendable () -> Void>] = [:]
+    private var lines: [Int: Deque<Work>] = [:]
+    private var submitted = 0
     /// Those in `lines`, the next first.
     private var turns = Deque<Int>()
     /// Time that each has had, of those that have had more than ``floor``; in units of ``turnSeconds``, so that turns are
@@ -47,6 +55,28 @@ final class WorkerPool: @unchecked Sendable {
         }
     }
 
+    /// As ``run(for:_:)``, but where the task is cancelled before a worker has begun, `body` is not run: it leaves the
+    /// line at once. Throws `CancellationError`.
+    func runUnlessCancelled<Value: Sendable>(
+        for party: Int = 0, _ body: @escaping @Sendable () -> Value
+    ) async throws -> Value {
+        try Task.checkCancellation()
+        let number = takeNumber()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                submit(number, for: party) {
+                    continuation.resume(returning: body())
+                } drop: {
+                    continuation.resume(throwing: CancellationError())
+                }
+                // The handler may have run before the work was there to be found.
+                if Task.isCancelled { drop(number, of: party) }
+            }
+        } onCancel: {
+            drop(number, of: party)
+        }
+    }
+
     /// Pieces of work not begun.
     var waiting: Int {
         condition.lock()
@@ -62,24 +92,50 @@ final class WorkerPool: @unchecked Sendable {
         condition.unlock()
     }
 
-    private func submit(for party: Int, _ job: @escaping @Sendable () -> Void) {
+    private func takeNumber() -> Int {
+        condition.lock()
+        defer { condition.unlock() }
+        submitted += 1
+        return submitted
+    }
+
+    private func submit(
+        _ number: Int = 0, for party: Int, _ perform: @escaping @Sendable () -> Void,
+        drop: (@Sendable () -> Void)? = nil
+    ) {
         condition.lock()
         if stopping {
             condition.unlock()
-            return job()
+            return perform()
         }
         if lines[party] == nil { turns.append(party) }
-        lines[party, default: []].append(job)
+        lines[party, default: []].append(Work(number: number, perform: perform, drop: drop))
         condition.signal()
         condition.unlock()
+    }
+
+    /// Nothing to do where it has begun, was dropped before, or is not there yet: whoever takes it from its line resumes
+    /// its task, and nobody else.
+    private func drop(_ number: Int, of party: Int) { take(number, of: party)?.drop?() }
+
+    private func take(_ number: Int, of party: Int) -> Work? {
+        condition.lock()
+        defer { condition.unlock() }
+        guard let index = lines[party]?.firstIndex(where: { $0.number == number }) else { return nil }
+        let work = lines[party]?.remove(at: index)
+        if lines[party]?.isEmpty == true {
+            lines[party] = nil
+            turns.removeAll { $0 == party }
+        }
+        return work
     }
 
     private func serve() {
         // On Linux, "this process" (0) is the calling thread.
         setpriority(__priority_which_t(0), 0, Self.niceness)
-        while let (party, job) = next() {
+        while let (party, work) = next() {
             let start = ContinuousClock.now
-            job()
+            work.perform()
             charge(party, (ContinuousClock.now - start) / .seconds(Self.turnSeconds))
         }
     }
@@ -93,16 +149,16 @@ final class WorkerPool: @unchecked Sendable {
         if used.count > 2 * lines.count + 16 { used = used.filter { $0.value > floor } }
     }
 
-    private func next() -> (party: Int, job: @Sendable () -> Void)? {
+    private func next() -> (party: Int, work: Work)? {
         condition.lock()
         defer { condition.unlock() }
         while true {
             if let index = nextTurn() {
                 let party = turns.remove(at: index)
-                guard let job = lines[party]?.popFirst() else { continue }
+                guard let work = lines[party]?.popFirst() else { continue }
                 if lines[party]?.isEmpty == true { lines[party] = nil } else { turns.append(party) }
                 running[party, default: 0] += 1
-                return (party, job)
+                return (party, work)
             }
             if stopping { return nil }
             condition.wait()
