@@ -189,7 +189,7 @@ def test_a_kill_in_the_middle_of_a_post_job_loses_and_doubles_nothing(binary):
 
 @pytest.mark.parametrize("body, detail", [
     (b"<html>", "line 1, column 1"), (b'{"a": 1,\n "b": tru}', "line 2, column 7"), (b"", "line 1, column 1"), (b'{"a": 1} x', "column 10"),
-    (b"[" * 100_000, "deeper than"), (b"\x89PNG\r\n\x1a\n", "column 1"), (b'{"a": 1', "column 8"), (b'{"a": NaN}', "column 7"),
+    (b"\x89PNG\r\n\x1a\n", "column 1"), (b'{"a": 1', "column 8"), (b'{"a": NaN}', "column 7"),
 ])
 def test_a_body_that_is_no_json_fails_the_page(client, api, body, detail):
     api.answers["/bad"] = lambda request: (200, {"Content-Type": "application/json"}, body)

@@ -6,6 +6,8 @@ struct JobReader {
     static let maxNameLength = 200
     static let maxSelectorLength = 10_000
     static let maxHeaderLength = 8_000
+    /// Header fields of one request: servers in wide use take a hundred.
+    static let maxHeaders = 64
     /// Start URLs of one job, all combinations counted. They are stored before the job is accepted.
     static let maxStartPages = 1_000_000
     static let maxPageKinds = 100
@@ -112,7 +114,7 @@ struct JobReader {
             let sameHost = object.bool("same_host") ?? false
             let allow = object.pattern("allow")
             let deny = object.pattern("deny")
-            let requests = RequestReader(names: [FollowRule.placeholder], findings: findings)
+            let requests = RequestReader.links(findings)
             let request = requests.read(&object)
             let url = requests.readURL(&object, request, urls)
             object.finish()

@@ -38,7 +38,12 @@ extension JobReader {
         _ value: JSONValue, at pointer: String, _ findings: Findings
     ) -> [HeaderField] {
         guard var headers = ObjectReader(value, at: pointer, findings) else { return [] }
-        return headers.entries().compactMap { entry in
+        let entries = headers.entries()
+        if entries.count > maxHeaders {
+            findings.add(pointer, "must have at most \(maxHeaders) header fields")
+            return []
+        }
+        return entries.compactMap { entry in
             let place = headers.place(entry.name)
             guard isToken(entry.name) else {
                 findings.add(place, "is no field name (RFC 9110 §5.1)")

@@ -2,12 +2,25 @@
 struct RequestReader {
     /// Those that ask for something or send something; what a HEAD, OPTIONS, TRACE or CONNECT gives is no page.
     static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    /// Of a body as it is written; each page has its own.
+    /// Of a body with its longest values filled in; each page has its own.
     static let maxBodyBytes = 64 << 10
+    /// Of a request's header fields together, filled in: servers in wide use take no more.
+    static let maxHeaderBytes = 32 << 10
+    /// A link that is filled into a body; longer ones are passed over.
+    static let maxLinkBytes = 8_000
+    /// Places of a link in one URL, or in all header fields of a request: few are as long as they may be.
+    static let maxLinkPlaces = 4
 
-    /// What stands in braces and is filled in.
-    let names: Set<String>
+    /// What stands in braces and is filled in, and the bytes of its longest value.
+    let longest: [String: Int]
+    /// It reads a follow rule: what is filled in is known when it is.
+    var isOfLinks = false
     let findings: Findings
+
+    /// Of a follow rule.
+    static func links(_ findings: Findings) -> RequestReader {
+        RequestReader(longest: [FollowRule.placeholder: maxLinkBytes], isOfLinks: true, findings: findings)
+    }
 
     /// Nil: a plain GET.
     func read(_ object: inout ObjectReader) -> RequestTemplate? {
@@ -30,6 +43,7 @@ struct RequestReader {
         {
             headers.append(.init(name: "Content-Type", value: template("application/json", .plain)))
         }
+        checkHeaders(headers, in: object)
         guard method != "GET" || !headers.isEmpty else { return nil }
         return RequestTemplate(method: method, headers: headers, body: body)
     }
@@ -48,6 +62,10 @@ struct RequestReader {
             findings.add(
                 object.place("url"), "must name {link}, or headers or body must: else all links lead to it")
         }
+        if url.places.count > Self.maxLinkPlaces {
+            findings.add(object.place("url"), "must name {link} at most \(Self.maxLinkPlaces) times")
+            return nil
+        }
         let example = url.text(with: [FollowRule.placeholder: "1"])
         if urls.resolve([example], against: "http://host.example/")[0] == nil {
             findings.add(object.place("url"), "is no http or https URL: \(example.prefix(200))")
@@ -65,12 +83,37 @@ struct RequestReader {
         }
         var body = TextTemplate()
         if case .string(let text) = value { fill(text, .plain, &body) } else { write(value, &body) }
-        let bytes = body.literals.reduce(0) { $0 + $1.utf8.count }
-        if bytes > Self.maxBodyBytes {
-            findings.add(pointer, "must have at most \(Self.maxBodyBytes) bytes")
+        if body.maxBytes(longest) > Self.maxBodyBytes {
+            findings.add(pointer, "must have at most \(Self.maxBodyBytes) bytes with \(longestSaid)")
             return nil
         }
         return body
+    }
+
+    private var longestSaid: String {
+        isOfLinks
+            ? "a link of \(Self.maxLinkBytes) bytes filled in" : "its longest values filled in"
+    }
+
+    private func checkHeaders(_ headers: [RequestTemplate.Header], in object: ObjectReader) {
+        let links = headers.reduce(0) { $0 + $1.value.places.count { $0.name == FollowRule.placeholder } }
+        if isOfLinks, links > Self.maxLinkPlaces {
+            findings.add(object.place("headers"), "must name {link} at most \(Self.maxLinkPlaces) times")
+        }
+        var bytes = 0
+        for header in headers {
+            let value = header.value.maxBytes(isOfLinks ? [:] : longest)
+            bytes += header.name.utf8.count + value
+            if value > JobReader.maxHeaderLength, !header.value.places.isEmpty {
+                findings.add(
+                    object.place("headers") + "/" + JSONPointer.escape(header.name),
+                    "must have at most \(JobReader.maxHeaderLength) bytes with its longest values filled in")
+            }
+        }
+        if bytes > Self.maxHeaderBytes {
+            findings.add(
+                object.place("headers"), "must have at most \(Self.maxHeaderBytes) bytes together")
+        }
     }
 
     /// Compact JSON; strings, but no names, have places.
@@ -111,13 +154,13 @@ struct RequestReader {
         return template
     }
 
-    /// Braces around anything but one of ``names`` stand for themselves: JSON and GraphQL are full of them.
+    /// Braces around anything but a name of ``longest`` stand for themselves: JSON and GraphQL are full of them.
     private func fill(_ text: String, _ encoding: TextTemplate.Encoding, _ template: inout TextTemplate) {
         var rest = text[...]
         while let open = rest.firstIndex(of: "{") {
             let inside = rest[rest.index(after: open)...]
             guard let close = inside.firstIndex(where: { $0 == "}" || $0 == "{" }), inside[close] == "}",
-                names.contains(String(inside[..<close]))
+                longest[String(inside[..<close])] != nil
             else {
                 append(rest[...open], encoding, &template)
                 rest = inside

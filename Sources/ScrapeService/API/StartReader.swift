@@ -2,8 +2,8 @@
 /// `{sitemap, variables, as, allow, deny}`.
 struct StartReader {
     static let maxURLLength = 8_000
-    /// Bodies of all start pages together: they are stored before the job is accepted.
-    private static let maxBodyBytes = 256 << 20
+    /// Header fields and bodies of all start pages together: they are stored before the job is accepted.
+    private static let maxRequestBytes = 256 << 20
     /// Places of variables in one URL: more are a mistake, and each costs for every URL that is made.
     private static let maxPlaceholders = 32
     /// The contract's names of variables: letters, digits and underscores.
@@ -24,7 +24,7 @@ struct StartReader {
         default:
             entries = [readEntry(value, at: "/start")].compactMap(\.self)
         }
-        checkBodies(entries)
+        checkRequests(entries)
         let count = StartPages(entries: entries, urls: urls).count
         if count > JobReader.maxStartPages {
             let said = count == .max ? "more URLs than can be counted" : "\(count) URLs"
@@ -54,7 +54,8 @@ struct StartReader {
         if isSitemap {
             kind = readSitemap(&object, of: kind)
         } else {
-            request = RequestReader(names: Set(variables.keys), findings: findings).read(&object)
+            let longest = variables.mapValues { $0?.maxBytes ?? 0 }
+            request = RequestReader(longest: longest, findings: findings).read(&object)
         }
         object.finish()
         guard let url else { return nil }
@@ -84,6 +85,11 @@ struct StartReader {
         guard let text = ObjectReader.text(value, at: pointer, maxLength: Self.maxURLLength, findings),
             let template = template(text, at: pointer, variables: variables, request: request), let kind
         else { return nil }
+        if template.maxBytes > Self.maxURLLength, !template.variables.isEmpty {
+            findings.add(
+                pointer, "must have at most \(Self.maxURLLength) bytes with its longest values filled in")
+            return nil
+        }
         check(template, at: pointer)
         var entry = StartEntry(template: template, kind: kind, request: request)
         let inURL = Set(template.variables.map(\.name))
@@ -133,13 +139,18 @@ struct StartReader {
     }
 
     /// They are stored with every start page.
-    private func checkBodies(_ entries: [StartEntry]) {
+    private func checkRequests(_ entries: [StartEntry]) {
         let bytes = entries.reduce(0.0) { sum, entry in
-            let body = entry.request?.body?.literals.reduce(0) { $0 + $1.utf8.count } ?? 0
-            return sum + Double(body) * Double(entry.count)
+            guard let request = entry.request else { return sum }
+            let variables = entry.template.distinct + entry.requestVariables
+            let longest = Dictionary(variables.map { ($0.name, $0.values.maxBytes) }) { first, _ in first }
+            return sum + Double(request.maxBytes(longest)) * Double(entry.count)
         }
-        if bytes > Double(Self.maxBodyBytes) {
-            findings.add("/start", "its bodies have more than \(Self.maxBodyBytes >> 20) MiB together")
+        if bytes > Double(Self.maxRequestBytes) {
+            findings.add(
+                "/start",
+                "its headers and bodies have more than \(Self.maxRequestBytes >> 20) MiB together, each with its longest values filled in"
+            )
         }
     }
 

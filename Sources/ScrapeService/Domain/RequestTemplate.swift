@@ -11,6 +11,15 @@ struct TextTemplate: Hashable, Sendable, Codable {
         case jsonString
         /// As a JSON value: a number where it is an integer's text, else a string.
         case jsonValue
+
+        /// How much longer a value of printable characters may become.
+        var bytesPerByte: Int {
+            switch self {
+            case .plain, .fieldValue: 1
+            case .jsonString, .jsonValue: 2
+            case .percent: 3
+            }
+        }
     }
 
     struct Place: Hashable, Sendable, Codable {
@@ -27,6 +36,12 @@ struct TextTemplate: Hashable, Sendable, Codable {
     mutating func append(_ place: Place) {
         places.append(place)
         literals.append("")
+    }
+
+    /// Bytes of the longest text that comes of values no longer than `longest` says, by name.
+    func maxBytes(_ longest: [String: Int]) -> Int {
+        let written = literals.reduce(0) { $0 + $1.utf8.count }
+        return places.reduce(written) { $0 + (longest[$1.name] ?? 0) * $1.encoding.bytesPerByte }
     }
 
     /// What is not in `values` is left empty.
@@ -120,6 +135,13 @@ struct RequestTemplate: Hashable, Sendable, Codable {
     /// As ``TextTemplate/bytes(with:)``, of headers and body.
     func bytes(with values: [String: String]) -> Int {
         headers.reduce(body?.bytes(with: values) ?? 0) { $0 + $1.value.bytes(with: values) }
+    }
+
+    /// Bytes of header fields and body that come of values no longer than `longest` says, by name.
+    func maxBytes(_ longest: [String: Int]) -> Int {
+        headers.reduce(body?.maxBytes(longest) ?? 0) {
+            $0 + $1.name.utf8.count + $1.value.maxBytes(longest)
+        }
     }
 
     /// Each name that something is filled in for.

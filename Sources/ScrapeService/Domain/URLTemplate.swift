@@ -29,6 +29,15 @@ struct URLTemplate: Hashable, Sendable, Codable {
             }
         }
 
+        /// Bytes of the longest.
+        var maxBytes: Int {
+            switch self {
+            case .integers(let from, let to, _): max(String(from).utf8.count, String(to).utf8.count)
+            case .letters: 1
+            case .list(let values): values.reduce(0) { max($0, $1.utf8.count) }
+            }
+        }
+
         subscript(index: Int) -> String {
             switch self {
             case .integers(let from, _, let step): String(from + index * step)
@@ -46,6 +55,11 @@ struct URLTemplate: Hashable, Sendable, Codable {
 
     /// How many URLs; `Int.max` where the product overflows.
     var count: Int { distinct.combinations }
+
+    /// Bytes of the longest URL, as written.
+    var maxBytes: Int {
+        literals.reduce(0) { $0 + $1.utf8.count } + variables.reduce(0) { $0 + $1.values.maxBytes }
+    }
 
     /// The URL number `index`, `0 ..< count`.
     func url(at index: Int) -> String { url(with: distinct.values(at: index)) }

@@ -2,6 +2,10 @@ import Foundation
 
 /// From an answer to a settlement's result: extraction, links made absolute, items as JSON. Runs on a worker.
 struct PageWork: Sendable {
+    /// Of all items of a page as JSON, the names of their fields counted: as much as the largest body, and what one
+    /// statement that stores them can carry.
+    static let maxItemBytes = 256 << 20
+
     let kind: PageKind
     let plan: any PagePlan
     let urls: any URLParsing
@@ -26,7 +30,7 @@ struct PageWork: Sendable {
         let report = try PageFields(kind, urls).finish(&extraction, base: base, within: &budget)
         return .fetched(
             PageYield(
-                items: extraction.items.map(encode), links: links, encoding: extraction.encoding,
+                items: try encode(extraction.items), links: links, encoding: extraction.encoding,
                 fields: report))
     }
 
@@ -34,6 +38,20 @@ struct PageWork: Sendable {
     private func base(of extraction: Extraction, finalURL: String) -> String {
         guard let written = extraction.base else { return finalURL }
         return urls.resolve([written], against: finalURL)[0]?.text ?? finalURL
+    }
+
+    private func encode(_ items: [[FieldValue?]]) throws(ExtractionError) -> [ItemData] {
+        var encoded: [ItemData] = []
+        encoded.reserveCapacity(items.count)
+        var bytes = 0
+        for item in items {
+            encoded.append(encode(item))
+            bytes += encoded[encoded.count - 1].json.utf8.count
+            if bytes > Self.maxItemBytes {
+                throw .tooLarge("the page's items have more than \(Self.maxItemBytes >> 20) MiB as JSON")
+            }
+        }
+        return encoded
     }
 
     private func encode(_ values: [FieldValue?]) -> ItemData {

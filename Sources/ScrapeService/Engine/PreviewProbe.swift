@@ -30,7 +30,9 @@ struct PreviewProbe: Sendable {
         _ document: PageDocument, keeping items: [ItemData]
     ) throws -> (selectors: [PreviewSelector], encoding: String?) {
         guard let found = try plan?.extract(document) else { return ([], nil) }
-        let kept = items.map { (try? JSONParser.parse(Array($0.json.utf8))) ?? .null }
+        let kept = items.map { item in
+            (try? JSONDocument(Array(item.json.utf8), rules: .stored).value(of: 0)) ?? .null
+        }
         var selectors: [PreviewSelector] = []
         if kind.each != nil {
             selectors.append(

@@ -67,7 +67,7 @@ enum FieldConversion {
 
     /// The same of a JSON number, which may be written with a fraction or an exponent: 5.0 and 1e3 are whole.
     private static func wholeNumber(_ text: String) -> String? {
-        integer(text) ?? JSONValue.number(text).int.map(String.init)
+        integer(String(JSONValue.withoutZeroFraction(text))) ?? JSONValue.number(text).int.map(String.init)
     }
 
     /// A number as JSON writes it, its digits kept; nil: `text` is none, or one that no double can hold.

@@ -42,8 +42,8 @@ struct JSONPlan: PagePlan {
         do throws(JSONError) {
             return try JSONDocument(text)
         } catch {
-            throw ExtractionError.notJSON(
-                "\(error.message), at line \(error.line), column \(error.column)")
+            let detail = "\(error.message), at line \(error.line), column \(error.column)"
+            throw error.isBound ? ExtractionError.tooLarge(detail) : ExtractionError.notJSON(detail)
         }
     }
 }
@@ -94,6 +94,13 @@ private struct JSONPageReading {
         }
         var items: [[FieldValue?]] = []
         for match in matches {
+            do throws(JSONPathExhausted) {
+                // Fields that were given up are not asked, but cost as well.
+                try evaluator.spend(paths.count)
+            } catch {
+                reader.selectorRanAway()
+                return []
+            }
             if let item = try item(in: match, paths, &reader) { items.append(item) }
         }
         return items
@@ -103,15 +110,9 @@ private struct JSONPageReading {
     private mutating func item(
         in root: Int, _ paths: [JSONPath], _ reader: inout FieldReader
     ) throws -> [FieldValue?]? {
-        var values: [FieldValue?] = []
-        values.reserveCapacity(paths.count)
-        var matched = false
-        for (index, path) in paths.enumerated() {
-            let value = try reader.value(of: index) { take in try matches(path, in: root, take) }
-            matched = matched || value != nil
-            values.append(value)
+        try reader.item { index, reader in
+            try reader.value(of: index) { take in try matches(paths[index], in: root, take) }
         }
-        return matched ? values : nil
     }
 
     /// Hands each value over until it is told `false`.

@@ -97,18 +97,15 @@ final class TreePlan: PagePlan {
     private func readItem(
         in context: PageMatch?, _ page: inout PageReading, _ reader: inout FieldReader
     ) throws -> [FieldValue?]? {
-        var values: [FieldValue?] = []
-        values.reserveCapacity(fields.count)
-        var matched = false
-        for (index, field) in fields.enumerated() {
-            let value = try reader.value(of: index) { take in
+        // Fields that were given up are not asked, but cost as well.
+        if context != nil { try page.spend(fields.count) }
+        return try reader.item { index, reader in
+            let field = fields[index]
+            return try reader.value(of: index) { take in
                 try page.find(field.query, in: context) { match, page in
                     try take(.text(try page.text(of: match, trimmed: !field.keepsWhitespace)))
                 }
             }
-            matched = matched || value != nil
-            values.append(value)
         }
-        return matched ? values : nil
     }
 }

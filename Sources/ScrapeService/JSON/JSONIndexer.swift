@@ -6,6 +6,8 @@ struct JSONError: Error, Hashable, Sendable {
     /// Both from 1; the column counts bytes.
     var line: Int
     var column: Int
+    /// It may be a JSON text, but one beyond the reader's bounds.
+    var isBound = false
 
     init(_ message: String, at offset: Int, in bytes: UnsafeBufferPointer<UInt8>) {
         self.message = message
@@ -44,7 +46,7 @@ struct JSONIndexer {
     }
 
     mutating func read() throws(JSONError) -> [JSONNode] {
-        guard bytes.count < Int(UInt32.max) else { throw failure("the text is too long") }
+        guard bytes.count < Int(UInt32.max) else { throw boundReached("the text is too long") }
         nodes.reserveCapacity(min(valuesAtMost(), rules.maxValues))
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
         repeat { try readValue() } while try readSeparators()
@@ -67,6 +69,12 @@ struct JSONIndexer {
 
     private func failure(_ message: String, at offset: Int? = nil) -> JSONError {
         JSONError(message, at: offset ?? index, in: bytes)
+    }
+
+    private func boundReached(_ message: String, at offset: Int? = nil) -> JSONError {
+        var error = failure(message, at: offset)
+        error.isBound = true
+        return error
     }
 
     private mutating func skipSpace() {
@@ -132,7 +140,7 @@ struct JSONIndexer {
     }
 
     private mutating func append(_ node: JSONNode) throws(JSONError) {
-        if nodes.count == rules.maxValues { throw failure("more than \(rules.maxValues) values") }
+        if nodes.count == rules.maxValues { throw boundReached("more than \(rules.maxValues) values") }
         var node = node
         if let name {
             node.setName(start: name.start, length: name.length, isEscaped: name.isEscaped)
@@ -143,7 +151,7 @@ struct JSONIndexer {
 
     private mutating func begin(_ kind: JSONNode.Kind) throws(JSONError) {
         depth += 1
-        if depth > rules.maxDepth { throw failure("nested deeper than \(rules.maxDepth) levels") }
+        if depth > rules.maxDepth { throw boundReached("nested deeper than \(rules.maxDepth) levels") }
         try append(JSONNode(kind, start: index, end: Int(open)))
         open = UInt32(nodes.count - 1)
         index += 1
@@ -279,7 +287,7 @@ struct JSONIndexer {
         let start = index + 1
         let isEscaped = try skipString()
         let length = index - 1 - start
-        if length > JSONNode.maxNameBytes { throw failure("the name is too long", at: start - 1) }
+        if length > JSONNode.maxNameBytes { throw boundReached("the name is too long", at: start - 1) }
         name = (start, length, isEscaped)
         skipSpace()
         guard byte == UInt8(ascii: ":") else { throw failure("a colon must follow the name") }

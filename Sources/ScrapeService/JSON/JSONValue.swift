@@ -28,12 +28,23 @@ indirect enum JSONValue: Hashable, Sendable {
         return text
     }
 
-    /// A whole number that fits; `1.0` and `1e3` count as whole.
+    /// Doubles are exact below it (RFC 8259 §6).
+    private static let exactIntegers = 9_007_199_254_740_992.0
+
+    /// A whole number that fits; `1.0` and, below 2^53, `1e3` count as whole.
     var int: Int? {
         guard case .number(let text) = self else { return nil }
-        if let int = Int(text) { return int }
-        guard let double = Double(text), let int = Int(exactly: double) else { return nil }
-        return int
+        if let int = Int(Self.withoutZeroFraction(text)) { return int }
+        guard let double = Double(text), double.magnitude < Self.exactIntegers else { return nil }
+        return Int(exactly: double)
+    }
+
+    /// `text` without the point and the zeros it ends with; as it is where something else stands behind the point.
+    static func withoutZeroFraction(_ text: String) -> Substring {
+        guard let point = text.utf8.firstIndex(of: UInt8(ascii: ".")),
+            text.utf8[text.utf8.index(after: point)...].allSatisfy({ $0 == UInt8(ascii: "0") })
+        else { return text[...] }
+        return text[..<point]
     }
 
     var double: Double? {

@@ -72,7 +72,8 @@ import Testing
             Field(name: "bad", selector: css("p"), match: "(a+)+$"),
         ]
         let result = try extract(makeKind(each: css("li"), fields: fields), from: page)
-        #expect(result.items == [[.number("1"), .null], [.number("2"), .null], [nil, .null]])
+        // In the last one nothing matched that was still looked for.
+        #expect(result.items == [[.number("1"), .null], [.number("2"), .null]])
         #expect(result.warnings == [FieldWarning(code: .patternExhausted, field: 1): 1])
     }
 

@@ -53,6 +53,9 @@ import Testing
 
     @Test func numbersAreReadExactly() throws {
         #expect(try parse("9007199254740993").int == 9_007_199_254_740_993)
+        #expect(try parse("9007199254740993.0").int == 9_007_199_254_740_993)
+        #expect(try parse("-9007199254740993.00").int == -9_007_199_254_740_993)
+        #expect(try parse("9007199254740993e0").int == nil)
         #expect(try parse("1e3").int == 1000)
         #expect(try parse("1.5").int == nil)
         #expect(try parse("1e999").double == nil)

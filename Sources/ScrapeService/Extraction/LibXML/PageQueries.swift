@@ -102,6 +102,9 @@ struct PageReading: ~Copyable {
         return found
     }
 
+    /// Work on what the current query found. Throws ``ExtractionError/exhausted(_:)``.
+    mutating func spend(_ steps: Int) throws { try budget.pointee.spend(steps) }
+
     // MARK: Values
 
     mutating func text(of match: PageMatch, trimmed: Bool) throws -> String {

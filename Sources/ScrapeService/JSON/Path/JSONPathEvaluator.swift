@@ -1,5 +1,7 @@
-/// A query, or all queries of a page together, took more steps than ``JSONPathEvaluator/maxSteps(for:)``, or selects
-/// more than ``JSONPathEvaluator/maxMatches``.
+import Glibc
+
+/// All queries of a page together took more steps than ``JSONPathEvaluator/maxSteps(for:)`` or more time than
+/// ``JSONPathEvaluator/maxNanoseconds``, or one selects more than ``JSONPathEvaluator/maxMatches``.
 struct JSONPathExhausted: Error, Hashable, Sendable {
     var message: String
 }
@@ -10,6 +12,10 @@ struct JSONPathEvaluator {
     static let baseSteps = 20_000_000
     /// Further steps for each value of the document: a query that looks at each a few times never runs out.
     static let stepsPerValue = 20
+    /// CPU time of all queries of one page: what the steps take on a slow machine.
+    static let maxNanoseconds: UInt64 = 10_000_000_000
+    /// Some hundred microseconds of work, so that asking for the time costs nothing.
+    private static let checkInterval = 16_384
     /// Nodes that one query may select.
     static let maxMatches = 1_000_000
     /// Regular expressions that documents give, kept compiled.
@@ -17,6 +23,9 @@ struct JSONPathEvaluator {
 
     let document: JSONDocument
     private var steps: Int
+    /// What ``steps`` is when the clock is looked at next.
+    private var nextCheck: Int
+    private let deadline: UInt64
     /// What queries with `$` inside filters selected, by their numbers: for one query and one root.
     private var known: [Int: [Int]] = [:]
     private var patterns: [PatternKey: Pattern?] = [:]
@@ -36,9 +45,11 @@ struct JSONPathEvaluator {
     init(_ document: JSONDocument) {
         self.document = document
         steps = Self.maxSteps(for: document)
+        nextCheck = steps - Self.checkInterval
+        deadline = Self.threadNanoseconds() + Self.maxNanoseconds
     }
 
-    /// One step is one value looked at.
+    /// One step is one value looked at, one selector or query asked, or some bytes of text read.
     static func maxSteps(for document: JSONDocument) -> Int {
         baseSteps + stepsPerValue * document.nodes.count
     }
@@ -57,6 +68,7 @@ struct JSONPathEvaluator {
     private mutating func nodes(
         _ path: JSONPath, from node: Int, root: Int
     ) throws(JSONPathExhausted) -> [Int] {
+        try spend()
         var matches = Matches(most: Self.maxMatches + 1)
         try walk(path.segments[...], node, root, &matches)
         if matches.isFull {
@@ -68,6 +80,7 @@ struct JSONPathEvaluator {
     private mutating func first(
         _ path: JSONPath, from node: Int, root: Int
     ) throws(JSONPathExhausted) -> Int? {
+        try spend()
         var matches = Matches(most: 1)
         try walk(path.segments[...], node, root, &matches)
         return matches.nodes.first
@@ -75,7 +88,27 @@ struct JSONPathEvaluator {
 
     mutating func spend(_ count: Int = 1) throws(JSONPathExhausted) {
         steps -= count
-        if steps < 0 { throw JSONPathExhausted(message: "the queries take too many steps on this document") }
+        if steps < nextCheck { try check() }
+    }
+
+    /// Bytes of text that are read: compared some gigabytes a second, and read some bytes a nanosecond where escapes
+    /// are undone or digits become a number.
+    mutating func spend(bytes: Int, isConverted: Bool = false) throws(JSONPathExhausted) {
+        try spend(isConverted ? bytes >> 4 : bytes >> 6)
+    }
+
+    private mutating func check() throws(JSONPathExhausted) {
+        nextCheck = max(0, steps - Self.checkInterval)
+        guard steps >= 0, Self.threadNanoseconds() <= deadline else {
+            throw JSONPathExhausted(message: "the queries take too many steps on this document")
+        }
+    }
+
+    /// All of a page is read on one thread.
+    private static func threadNanoseconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     // MARK: Segments
@@ -113,6 +146,7 @@ struct JSONPathEvaluator {
     ) throws(JSONPathExhausted) {
         guard document.nodes[node].isContainer else { return }
         for selector in segment.selectors where !matches.isFull {
+            try spend()
             switch selector {
             case .name(let name):
                 if let member = try member(name, of: node) { try walk(rest, member, root, &matches) }
@@ -140,48 +174,67 @@ struct JSONPathEvaluator {
 
     // MARK: Selectors
 
-    /// Until `body` returns false.
-    private mutating func forEachChild(
+    /// Until `body` returns false. A member that a later one replaced is passed over, and costs as much.
+    mutating func forEachChild(
         of node: Int, _ body: (inout JSONPathEvaluator, Int) throws(JSONPathExhausted) -> Bool
     ) throws(JSONPathExhausted) {
+        guard document.nodes[node].isContainer else { return }
         let end = document.end(of: node)
-        var child = document.firstChild(of: node)
-        while let found = child {
+        var child = node + 1
+        while child < end {
             try spend()
-            guard try body(&self, found) else { return }
-            child = document.sibling(after: found, before: end)
+            if !document.nodes[child].isReplaced {
+                guard try body(&self, child) else { return }
+            }
+            child = document.end(of: child)
         }
+    }
+
+    /// How many elements or members.
+    mutating func count(of node: Int) throws(JSONPathExhausted) -> Int {
+        var count = 0
+        try forEachChild(of: node) { _, _ in
+            count += 1
+            return true
+        }
+        return count
     }
 
     mutating func member(_ name: [UInt8], of node: Int) throws(JSONPathExhausted) -> Int? {
         guard document.nodes[node].kind == .object else { return nil }
-        let end = document.end(of: node)
-        var child = document.firstChild(of: node)
-        while let found = child {
-            try spend()
-            if document.hasName(found, name) { return found }
-            child = document.sibling(after: found, before: end)
+        var found: Int?
+        try forEachChild(of: node) { evaluator, child throws(JSONPathExhausted) in
+            try evaluator.spendOnName(of: child, name.count)
+            if evaluator.document.hasName(child, name) { found = child }
+            return found == nil
         }
-        return nil
+        return found
+    }
+
+    /// Names of another length are not read, unless they are escaped.
+    private mutating func spendOnName(of node: Int, _ wanted: Int) throws(JSONPathExhausted) {
+        let entry = document.nodes[node]
+        if entry.isNameEscaped {
+            try spend(bytes: Int(entry.nameLength), isConverted: true)
+        } else if Int(entry.nameLength) == wanted {
+            try spend(bytes: wanted)
+        }
     }
 
     private mutating func element(_ index: Int, of node: Int) throws(JSONPathExhausted) -> Int? {
         guard document.nodes[node].kind == .array else { return nil }
         var left = index
         if index < 0 {
-            let count = document.count(of: node)
-            try spend(count)
-            left += count
+            left += try count(of: node)
             if left < 0 { return nil }
         }
-        let end = document.end(of: node)
-        var child = document.firstChild(of: node)
-        while let found = child, left > 0 {
-            try spend()
+        var found: Int?
+        try forEachChild(of: node) { _, child in
+            if left == 0 { found = child }
             left -= 1
-            child = document.sibling(after: found, before: end)
+            return found == nil
         }
-        return child
+        return found
     }
 
     /// §2.3.4.2
@@ -242,6 +295,7 @@ struct JSONPathEvaluator {
 
     /// Nil where `source` is no I-Regexp.
     mutating func pattern(_ source: [UInt8], isWhole: Bool) throws(JSONPathExhausted) -> Pattern? {
+        try spend(bytes: source.count, isConverted: true)
         let key = PatternKey(source: source, isWhole: isWhole)
         if let kept = patterns[key] { return kept }
         try spend(100 + 10 * source.count)

@@ -15,6 +15,7 @@ extension JSONPathEvaluator {
     mutating func holds(
         _ condition: JSONPath.Condition, for current: Int, _ root: Int
     ) throws(JSONPathExhausted) -> Bool {
+        try spend()
         switch condition {
         case .or(let alternatives):
             for alternative in alternatives where try holds(alternative, for: current, root) { return true }
@@ -40,11 +41,13 @@ extension JSONPathEvaluator {
         switch operand {
         case .null: return .null
         case .boolean(let flag): return .boolean(flag)
-        case .number(let text): return .number(JSONNumber(text))
+        case .number(let text):
+            try spend(bytes: text.utf8.count, isConverted: true)
+            return .number(JSONNumber(text))
         case .string(let text): return .string(text[...])
         case .query(let path), .value(let path):
             guard let node = try only(path, for: current, root) else { return .nothing }
-            return value(of: node)
+            return try value(of: node)
         case .count(let path): return .number(JSONNumber(try all(path, for: current, root).count))
         case .length(let operand):
             guard let length = try length(of: try value(operand, for: current, root)) else { return .nothing }
@@ -52,14 +55,19 @@ extension JSONPathEvaluator {
         }
     }
 
-    private func value(of node: Int) -> Value {
-        switch document.nodes[node].kind {
-        case .null: .null
-        case .true: .boolean(true)
-        case .false: .boolean(false)
-        case .number: .number(JSONNumber(document.text(of: node)))
-        case .string: .string(document.characters(of: node))
-        case .array, .object: .tree(node)
+    private mutating func value(of node: Int) throws(JSONPathExhausted) -> Value {
+        let entry = document.nodes[node]
+        switch entry.kind {
+        case .null: return .null
+        case .true: return .boolean(true)
+        case .false: return .boolean(false)
+        case .number:
+            try spend(bytes: Int(entry.end - entry.start), isConverted: true)
+            return .number(JSONNumber(document.text(of: node)))
+        case .string:
+            if entry.isEscaped { try spend(bytes: Int(entry.end - entry.start), isConverted: true) }
+            return .string(document.characters(of: node))
+        case .array, .object: return .tree(node)
         }
     }
 
@@ -67,12 +75,9 @@ extension JSONPathEvaluator {
     private mutating func length(of value: Value) throws(JSONPathExhausted) -> Int? {
         switch value {
         case .string(let text):
-            try spend(text.count >> 6)
+            try spend(bytes: text.count)
             return text.count { $0 & 0xC0 != 0x80 }
-        case .tree(let node):
-            let count = document.count(of: node)
-            try spend(count)
-            return count
+        case .tree(let node): return try count(of: node)
         default: return nil
         }
     }
@@ -105,23 +110,25 @@ extension JSONPathEvaluator {
         switch comparison {
         case .equal: return try areEqual(left, right)
         case .notEqual: return try !areEqual(left, right)
-        case .less: return isLess(left, right)
-        case .greater: return isLess(right, left)
+        case .less: return try isLess(left, right)
+        case .greater: return try isLess(right, left)
         case .lessOrEqual:
-            if isLess(left, right) { return true }
+            if try isLess(left, right) { return true }
             return try areEqual(left, right)
         case .greaterOrEqual:
-            if isLess(right, left) { return true }
+            if try isLess(right, left) { return true }
             return try areEqual(left, right)
         }
     }
 
-    private func isLess(_ left: Value, _ right: Value) -> Bool {
+    private mutating func isLess(_ left: Value, _ right: Value) throws(JSONPathExhausted) -> Bool {
         switch (left, right) {
-        case (.number(let left), .number(let right)): left < right
-        // The order of UTF-8 is that of the characters' numbers.
-        case (.string(let left), .string(let right)): left.lexicographicallyPrecedes(right)
-        default: false
+        case (.number(let left), .number(let right)): return left < right
+        case (.string(let left), .string(let right)):
+            try spend(bytes: min(left.count, right.count), isConverted: true)
+            // The order of UTF-8 is that of the characters' numbers.
+            return left.lexicographicallyPrecedes(right)
+        default: return false
         }
     }
 
@@ -131,7 +138,7 @@ extension JSONPathEvaluator {
         case (.boolean(let left), .boolean(let right)): return left == right
         case (.number(let left), .number(let right)): return left == right
         case (.string(let left), .string(let right)):
-            try spend(left.count >> 6)
+            try spend(bytes: min(left.count, right.count))
             return left == right
         case (.tree(let left), .tree(let right)): return try areEqual(left, right)
         default: return false
@@ -146,32 +153,40 @@ extension JSONPathEvaluator {
         switch kind {
         case .array: return try areEqualArrays(left, right)
         case .object: return try areEqualObjects(left, right)
-        default: return try areEqual(value(of: left), value(of: right))
+        default:
+            let left = try value(of: left)
+            let right = try value(of: right)
+            return try areEqual(left, right)
         }
     }
 
     private mutating func areEqualArrays(_ left: Int, _ right: Int) throws(JSONPathExhausted) -> Bool {
-        var one = document.firstChild(of: left)
-        var other = document.firstChild(of: right)
-        while let first = one, let second = other {
+        // Elements are never replaced: the next one stands behind the one before.
+        var first = left + 1
+        var second = right + 1
+        while first < document.end(of: left), second < document.end(of: right) {
             guard try areEqual(first, second) else { return false }
-            one = document.sibling(after: first, before: document.end(of: left))
-            other = document.sibling(after: second, before: document.end(of: right))
+            first = document.end(of: first)
+            second = document.end(of: second)
         }
-        return one == nil && other == nil
+        return first == document.end(of: left) && second == document.end(of: right)
     }
 
     /// In any order of their members.
     private mutating func areEqualObjects(_ left: Int, _ right: Int) throws(JSONPathExhausted) -> Bool {
-        guard document.count(of: left) == document.count(of: right) else { return false }
-        var one = document.firstChild(of: left)
-        while let first = one {
-            guard let second = try member(Array(document.name(of: first).utf8), of: right),
-                try areEqual(first, second)
-            else { return false }
-            one = document.sibling(after: first, before: document.end(of: left))
+        guard try count(of: left) == count(of: right) else { return false }
+        var areEqual = true
+        try forEachChild(of: left) { evaluator, first throws(JSONPathExhausted) in
+            try evaluator.spend(bytes: Int(evaluator.document.nodes[first].nameLength), isConverted: true)
+            let name = Array(evaluator.document.name(of: first).utf8)
+            guard let second = try evaluator.member(name, of: right) else {
+                areEqual = false
+                return false
+            }
+            areEqual = try evaluator.areEqual(first, second)
+            return areEqual
         }
-        return true
+        return areEqual
     }
 }
 

@@ -2,12 +2,13 @@
 struct JSONPathParser {
     /// Parentheses, filters and function calls within each other: bounds the stack.
     static let maxDepth = 100
-    /// Of one query: bounds the stack of its evaluation.
+    /// Of the whole query, those of the queries in its filters counted: bounds the stack of its evaluation.
     static let maxSegments = 500
 
     var scanner: JSONPathScanner
     var depth = 0
     private var queries = 0
+    private var segmentCount = 0
 
     init(_ source: String) { scanner = JSONPathScanner(source) }
 
@@ -53,7 +54,8 @@ struct JSONPathParser {
                 scanner.index = start
                 return segments
             }
-            if segments.count == Self.maxSegments {
+            segmentCount += 1
+            if segmentCount > Self.maxSegments {
                 throw scanner.failure("more than \(Self.maxSegments) segments")
             }
             segments.append(try parseSegment())

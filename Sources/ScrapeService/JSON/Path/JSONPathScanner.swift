@@ -76,7 +76,7 @@ struct JSONPathScanner {
     mutating func integer() throws(JSONPathError) -> Int {
         let start = index
         let text = try integerText(allowsMinusZero: false)
-        guard let number = Int(text), abs(number) <= Self.maxInteger else {
+        guard let number = Int(text), (-Self.maxInteger...Self.maxInteger).contains(number) else {
             throw failure("the integer is beyond ±(2^53 - 1)", at: start)
         }
         return number

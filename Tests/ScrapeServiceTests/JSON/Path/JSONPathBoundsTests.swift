@@ -62,6 +62,77 @@ import Testing
         try select("$[\(Array(repeating: "*", count: wildcards).joined(separator: ","))]", document)
     }
 
+    @Test(arguments: [
+        // Equality counts the members of both sides first.
+        "$.b[?$.a==$.a && 1==2]",
+        // The escapes of a long string are undone, and the digits of a long number read, each time.
+        "$.b[?$.s==@]", "$.b[?$.n==@]", "$.b[?$.s<$.s]", "$.b[?length($.s)==1]",
+        // A name written with escapes, and members that later ones replaced.
+        "$.b[?$.c.d==@ || $.c.e==@ || @.x==1 || 1==2]", "$.b[?@==$.r.x || count($.r.*)==@ || 1==2]",
+    ])
+    func whatAStepDoesIsBounded(_ path: String) throws {
+        var evaluator = JSONPathEvaluator(Self.costly)
+        let began = ContinuousClock.now
+        _ = try? evaluator.select(try JSONPath(path))
+        #expect(ContinuousClock.now - began < .seconds(30))
+    }
+
+    /// Two hundred thousand elements beside values that take long to read.
+    private static let costly: JSONDocument = {
+        let long = String(repeating: #"\u0041"#, count: 200_000)
+        let members = (0..<20_000).map { #""m\#($0)":0"# }.joined(separator: ",")
+        let replaced = Array(repeating: #""x":0"#, count: 200_000).joined(separator: ",")
+        let text = """
+            {"a":{\(members)},"s":"\(long)","n":\(String(repeating: "7", count: 200_000)),
+            "c":{"\(long)":0,"d":1},"r":{\(replaced)},
+            "b":[\(Array(repeating: "{}", count: 200_000).joined(separator: ","))]}
+            """
+        do { return try JSONDocument(Array(text.utf8)) } catch { fatalError("\(error)") }
+    }()
+
+    @Test func readingLongTextsAgainAndAgainRunsOut() throws {
+        for path in ["$.b[?$.s==@]", "$.b[?$.n==@]", "$.b[?$.c.d==@]", "$.b[?$.r.x==1]"] {
+            #expect(throws: JSONPathExhausted.self, "\(path)") { try select(path, Self.costly) }
+        }
+        #expect(throws: JSONPathExhausted.self, "queries on nothing") {
+            try select(
+                "$.b[?" + Array(repeating: "@.x", count: 150).joined(separator: "||") + "]", Self.costly)
+        }
+    }
+
+    @Test(arguments: [
+        "-9223372036854775808", "9223372036854775807", "-9007199254740992", "99999999999999999999",
+    ])
+    func anIntegerBeyondTheBoundIsAMistake(_ integer: String) throws {
+        for path in [
+            "$[\(integer)]", "$[\(integer):]", "$[:\(integer)]", "$[::\(integer)]", "$[?@[\(integer)]]",
+        ] {
+            #expect(throws: JSONPathError.self, "\(path)") { try JSONPath(path) }
+        }
+        for edge in ["9007199254740991", "-9007199254740991"] {
+            let three = try document("[1,2,3]")
+            for path in ["$[\(edge)]", "$[\(edge)::\(edge)]", "$[:\(edge):-1]"] {
+                _ = try select(path, three)
+            }
+        }
+    }
+
+    /// What a worker's stack of 4 MiB must take, here with half of it.
+    @Test func theLargestQueryIsEvaluatedOnAWorkersStack() throws {
+        let nests = 90
+        let segments = (JSONPathParser.maxSegments - nests) / 2
+        let steps = String(repeating: "[*]", count: segments)
+        var path = "@" + steps
+        for _ in 1..<nests { path = "@[?" + path + "]" }
+        let query = try JSONPath("$" + steps + "[?" + path + "]")
+        #expect(throws: JSONPathError.self) { try JSONPath("$[*][*]" + steps + "[?" + path + "]") }
+        let count = try onThread(stackBytes: 2 << 20) {
+            var evaluator = JSONPathEvaluator(try JSONDocument(Array(Self.nested(900).utf8)))
+            return try evaluator.select(query).count
+        }
+        #expect(count == 1)
+    }
+
     @Test func aRegularExpressionThatRunsAwayIsGivenUp() throws {
         let text =
             "["
