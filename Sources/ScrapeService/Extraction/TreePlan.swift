@@ -88,7 +88,8 @@ final class TreePlan: PagePlan {
             }
         } catch ExtractionError.exhausted {
             reader.selectorRanAway()
-            return []
+            // Where the page's selectors together ran away, what was read until then stays.
+            if page.hasRunAway(each) { return [] }
         }
         return items
     }

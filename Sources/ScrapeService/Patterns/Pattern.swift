@@ -21,14 +21,21 @@ final class Pattern: @unchecked Sendable {
     static let maxSourceBytes = 10_000
     /// Steps of one search before the text's length counts: well under a second.
     static let baseSteps = 5_000_000
+    /// Steps that a search has even where none are left for it: enough to tell that nothing is in a short text.
+    static let minSteps = 1000
     /// Further steps for each byte of the text: an expression that is linear in the text never runs out.
     static let stepsPerByte = 20
     /// KiB that one search may take for the places to go back to.
     static let maxBacktrackingKiB: UInt32 = 16 << 10
 
+    /// Bytes of a text that an expression with back-references may search. PCRE2 compares what a group took with the
+    /// text in one step, however long it is, so that their product must be small.
+    static let maxBackReferenceTextBytes = 16 << 10
+
     let source: String
     private let code: OpaquePointer
     private let groups: UInt32
+    private let hasBackReferences: Bool
 
     /// Throws ``PatternError``.
     init(_ source: String) throws(PatternError) {
@@ -50,7 +57,10 @@ final class Pattern: @unchecked Sendable {
         }
         var groups: UInt32 = 0
         pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_CAPTURECOUNT), &groups)
+        var maxBackReference: UInt32 = 0
+        pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_BACKREFMAX), &maxBackReference)
         self.source = source
+        hasBackReferences = maxBackReference > 0
         self.groups = groups
         code = compiled
     }
@@ -83,7 +93,10 @@ final class Pattern: @unchecked Sendable {
     /// Nil: not found; the inner nil: found, and the first group took no part.
     private func search(_ text: String, _ allowance: inout Int) throws(PatternExhausted) -> Range<Int>?? {
         var text = text
-        let spare = max(0, min(Self.baseSteps, allowance))
+        guard !hasBackReferences || text.utf8.count <= Self.maxBackReferenceTextBytes else {
+            throw PatternExhausted()
+        }
+        let spare = min(Self.baseSteps, max(Self.minSteps, allowance))
         var budget = StepBudget(left: Self.maxSteps(in: text) - Self.baseSteps + spare)
         defer { allowance -= max(0, spare - max(0, budget.left)) }
         let group = groups > 0 ? 1 : 0

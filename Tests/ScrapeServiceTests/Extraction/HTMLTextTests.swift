@@ -64,9 +64,24 @@ struct HTMLTextTests {
             ("p", "<p><</ x>b></p>", "<b>"),
             ("p", "<title>t</title><!doctype html><p>a<!-- <title><b> --></p>", "a"),
             ("b", "<title/><b>c</b>", "c"),
+            ("script", "<xmp></xmp><script src=/js/>if(a&&b<c)</script>", "if(a&&b<c)"),
+            ("p", "<!-- a --!><p>b</p>", "b"), ("p", "<xmp></xmp><!-- ' --!><p>&not</p>", "¬"),
         ])
     func textNotMarkup(element: String, page: String, expected: String) throws {
         #expect(try text(css(element), in: makePage(page)) == expected)
+    }
+
+    @Test("one pass tells all the private characters that a page means, so the second finds others")
+    func blocks() throws {
+        let free = try #require(StandIns(besides: 0))
+        let bytes = Array("<p>\u{1}&#x10FFC1;&#x10F001;&#x10EFFF;</p>".utf8)
+        let met: StandIns.Blocks = 1 << 63 | 1
+        #expect(HTMLRewriter.rewrite(bytes[...], free).blocksMet == met)
+        #expect(StandIns.blocks(in: Array("\u{10F040}\u{10EFFF}".utf8)) == 2)
+        #expect(StandIns(besides: .max) == nil)
+        let references = (1..<64).map { "&#\(0x10F000 + 64 * $0);" }.joined()
+        let found = try #require(try read("<p>\u{1}\(references)</p>"))
+        #expect(found == ["\u{1}"] + (1..<64).compactMap { Unicode.Scalar(0x10F000 + 64 * $0) })
     }
 
     @Test("what stood in for something is nowhere to be seen")

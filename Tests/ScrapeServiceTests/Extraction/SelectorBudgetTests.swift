@@ -84,6 +84,51 @@ struct SelectorBudgetTests {
         #expect(given == [0, 1])
     }
 
+    @Test("literals and computed strings are charged as the texts of a page are")
+    func computedStrings() throws {
+        let literal = String(repeating: "x", count: 2800)
+        let nested = (0..<60).reduce("'\(literal)'") { inner, _ in "translate(\(inner),'a','b')" }
+        let page = try Self.page("<b></b>", times: 3000)
+        #expect(try Self.outcomes([xpath("//b[\(nested)='y']")], on: page) == [false])
+    }
+
+    @Test("each condition of a selector is charged, as it may look at all attributes")
+    func conditions() throws {
+        let program = SelectorProgram(try SelectorParser.parse(String(repeating: "#a", count: 2000)))
+        let tree = try PageTree(PageText(makePage("<html id=a>")), isXML: false)
+        let budget = UnsafeMutablePointer<SelectorBudget>.allocate(capacity: 1)
+        defer { budget.deallocate() }
+        budget.initialize(to: SelectorBudget(selectors: 1))
+        defer { budget.deinitialize(count: 1) }
+        for _ in 1..<(SelectorBudget.maxStepsPerSelector / 10_000) { try budget.pointee.spend(10_000) }
+        var matcher = SelectorMatcher(page: tree, budget: budget)
+        var isGivenUp = false
+        do {
+            for _ in 0..<20 {
+                guard let root = tree.root else { break }
+                let isMatch = try matcher.matches(root, program.alternatives[0].selector, within: nil)
+                #expect(isMatch)
+            }
+        } catch ExtractionError.exhausted {
+            isGivenUp = true
+        }
+        #expect(isGivenUp)
+    }
+
+    @Test("items read before the selectors of a page were given up together stay")
+    func itemsStay() throws {
+        let many = String(repeating: "<b></b>", count: 40_000)
+        let page = makePage("<ul><li><i>1</i></li><li><i>2</i>\(many)</li></ul>")
+        let fields =
+            [Field(name: "i", selector: css("i"))]
+            + (5..<8).map {
+                Field(name: "b\($0)", selector: xpath("./b[count(preceding-sibling::b) = \($0)]"))
+            }
+        let result = try extract(makeKind(each: css("li"), fields: fields), from: page)
+        #expect(result.items == [[.text("1"), nil, nil, nil], [.text("2"), .null, .null, .null]])
+        #expect(result.warnings[FieldWarning(code: .selectorExhausted)] == 1)
+    }
+
     @Test("a string that grows past its bound is given up")
     func concatenated() throws {
         let page = try PageText(makePage("<p>\(String(repeating: "a", count: 9_000_000))</p>"))

@@ -29,8 +29,15 @@ import Testing
     @Test(arguments: [
         ("<urlset><url><loc>http://h/a</loc></url><url><loc>http://h/b", ["http://h/a"]),
         ("<urlset><url><loc>http://h/a</url><url><loc>http://h/b</loc></url></urlset>", ["http://h/a"]),
-        ("<urlset><url><loc>http://h/a?b=1&c=2</loc></url></urlset>", ["http://h/a?b=1=2"]),
-        ("<urlset><url><loc>http://h/&nbsp;a</loc></url></urlset>", ["http://h/a"]),
+        (
+            "<urlset><url><loc>http://h/a?b=1&c=2</loc></url><url><loc>http://h/d?x=1&amp;y=2</loc></url></urlset>",
+            ["http://h/a?b=1&c=2", "http://h/d?x=1&y=2"]
+        ),
+        ("<urlset><url><loc>http://h/&nbsp;a</loc></url></urlset>", ["http://h/\u{A0}a"]),
+        (
+            "<urlset><url><loc>http://h/a\u{0}</loc></url>\u{1}<url><loc>http://h/b</loc></url></urlset>",
+            ["http://h/a", "http://h/b"]
+        ),
     ])
     func brokenMarkupIsReadAsFarAsItMakesSense(text: String, pages: [String]) throws {
         #expect(try read(text)[0].filter { pages.contains($0) } == pages)

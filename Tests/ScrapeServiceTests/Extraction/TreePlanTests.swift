@@ -136,9 +136,32 @@ struct TreePlanTests {
         let page = makePage(
             "<r><t>&nbsp;&bogus;a&amp;b &lt; &apos;</t><u v='&amp;'><![CDATA[&amp;]]>&#233;</u>",
             contentType: "text/xml")
-        #expect(try text(css("t"), in: page) == "a&b < '")
+        #expect(try text(css("t"), in: page) == "&bogus;a&b < '")
         #expect(try text(css("u"), in: page) == "&amp;é")
         #expect(try text(css("u::attr(v)"), in: page) == "&")
+    }
+
+    @Test(
+        "what begins no reference in XML is text, wherever it stands",
+        arguments: [
+            ("http://h/a?b=1&c=2", "http://h/a?b=1&c=2"), ("a & b && &amp;c&", "a & b && &c&"),
+            ("&#;&#x;&#12 &#xg;&#65;&#x42;", "&#;&#x;&#12 &#xg;AB"), ("&copy &copy;", "&copy ©"),
+            ("<!-- <![CDATA[ & -->&nbsp;a&b", "\u{A0}a&b"), ("<?x <!-- ?>a&b", "a&b"),
+            ("<![CDATA[<!-- &amp;&b]]>&c<!-- ]]> -->&d", "<!-- &amp;&b&c&d"),
+        ])
+    func ampersands(markup: String, expected: String) throws {
+        let page = makePage("<r><t>\(markup)</t><u>&amp;</u></r>", contentType: "text/xml")
+        #expect(try text(css("t"), in: page, keepWhitespace: true) == expected)
+        #expect(try text(css("u"), in: page) == "&")
+    }
+
+    @Test("XPath's root is an item like the page")
+    func root() throws {
+        let page = makePage("<h1>T</h1><p>x</p>")
+        let fields = [Field(name: "t", selector: css("h1")), Field(name: "p", selector: xpath(".//p"))]
+        #expect(
+            try extract(makeKind(each: xpath("/"), fields: fields), from: page).items
+                == [[.text("T"), .text("x")]])
     }
 
     @Test("refuses a kind whose selector does not parse")

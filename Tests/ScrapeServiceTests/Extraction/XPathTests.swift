@@ -48,7 +48,9 @@ struct XPathTests {
         "numbers and booleans become text",
         arguments: [
             ("count(//p)", "2"), ("1 div 3 > 0", "true"), ("boolean(//x)", "false"), ("sum(//i)", "3.5"),
-            ("string(//x)", ""),
+            ("string(//x)", ""), ("number('1234567890123456')", "1234567890123456"),
+            ("-9007199254740992", "-9007199254740992"),
+            ("number('12345678901234567890')", "12345678901234600000"),
         ])
     func scalars(source: String, expected: String) throws {
         let page = makePage("<p>a</p><p>b</p><i>1.5</i><i>2</i>")
@@ -61,6 +63,14 @@ struct XPathTests {
         #expect(try texts(xpath("//p | //b | //p[2]"), in: page) == ["a", "b", "c"])
         #expect(try texts(xpath("//b/@id | //p/@id"), in: page) == ["1", "2", "3"])
         #expect(try texts(xpath("//nothing | //b"), in: page) == ["b"])
+    }
+
+    @Test("what follows an attribute is its element's content and all behind it")
+    func followingAttribute() throws {
+        let page = makePage("<p id=1>a<b>c</b></p><i id=2></i><u>d</u>")
+        #expect(try texts(xpath("//p/@id/following::*"), in: page) == ["c", "", "d"])
+        #expect(try texts(xpath("//@id/following::text()"), in: page) == ["a", "c", "d"])
+        #expect(try texts(xpath("//i/@id/following::*"), in: page) == ["d"])
     }
 
     @Test("an expression as long as allowed evaluates on a small stack")

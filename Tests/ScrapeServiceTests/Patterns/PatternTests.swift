@@ -79,6 +79,22 @@ import Testing
         #expect(try Pattern(source).matches(text) == isFound)
     }
 
+    @Test func aSearchWithoutAllowanceStillReadsAShortText() throws {
+        var allowance = 0
+        #expect(try Pattern("^$").firstGroup(in: "", within: &allowance) == "")
+        #expect(try Pattern(#"(\d+) km"#).firstGroup(in: "12 km", within: &allowance) == "12")
+    }
+
+    /// One step of PCRE2 compares a back-reference with as much text as its group took.
+    @Test(arguments: [#"(?i)^(a*)\1c"#, #"(?<x>a*)\k<x>c"#])
+    func aBackReferenceSearchesNoLongText(_ source: String) throws {
+        let pattern = try Pattern(source)
+        let long = String(repeating: "a", count: 10_000_000)
+        #expect(throws: PatternExhausted.self) { try pattern.matches(long) }
+        let longest = String(repeating: "-", count: Pattern.maxBackReferenceTextBytes - 3) + "aac"
+        #expect(try pattern.matches(longest) == !source.contains("^"))
+    }
+
     @Test func aPatternIsUsedFromManyThreadsAtOnce() async throws {
         let pattern = try Pattern(#"n=(\d+)"#)
         await withTaskGroup(of: Bool.self) { group in

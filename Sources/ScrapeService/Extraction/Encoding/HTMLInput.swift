@@ -20,8 +20,13 @@ struct HTMLInput {
             needsStandIns = UTF8Scan(bytes, from: 0).hasOddities
         }
         if needsStandIns || Self.hasOddReference(bytes, from: start) || OddMarkup.isIn(bytes, from: start) {
-            for standIns in StandIns.blocks where !Self.contains(standIns.prefix, in: bytes) {
-                guard let rewriter = HTMLRewriter.rewrite(bytes[start...], standIns) else { continue }
+            var taken = StandIns.blocks(in: bytes)
+            // Again where the page means one of the stand-ins by a reference: then all that it means are known.
+            for _ in 0..<2 {
+                guard let standIns = StandIns(besides: taken) else { break }
+                let rewriter = HTMLRewriter.rewrite(bytes[start...], standIns)
+                taken |= rewriter.blocksMet
+                if rewriter.usesStandIns, taken & standIns.blocks != 0 { continue }
                 self.bytes = rewriter.output
                 self.start = 0
                 self.standIns = rewriter.usesStandIns ? standIns : nil
@@ -31,17 +36,6 @@ struct HTMLInput {
         self.bytes = bytes
         self.start = start
         standIns = nil
-    }
-
-    private static func contains(_ part: [UInt8], in bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBufferPointer { input in
-            var position = 0
-            while let found = index(of: part[0], in: input, from: position) {
-                if input[found...].starts(with: part) { return true }
-                position = found + 1
-            }
-            return false
-        }
     }
 
     /// HTML, section 13.2.3.5: CR LF and CR are LF.

@@ -3,17 +3,18 @@
 struct HTMLRewriter {
     private(set) var output: [UInt8] = []
     private(set) var usesStandIns = false
+    /// Of those characters that references mean.
+    private(set) var blocksMet: StandIns.Blocks = 0
 
     private let input: UnsafeBufferPointer<UInt8>
     private let standIns: StandIns
     private var position = 0
-    private var meetsOwnStandIn = false
-    /// Nil where a reference means one of the stand-ins.
-    static func rewrite(_ bytes: ArraySlice<UInt8>, _ standIns: StandIns) -> HTMLRewriter? {
+
+    static func rewrite(_ bytes: ArraySlice<UInt8>, _ standIns: StandIns) -> HTMLRewriter {
         bytes.withUnsafeBufferPointer { input in
             var rewriter = HTMLRewriter(input, standIns)
             rewriter.run()
-            return rewriter.meetsOwnStandIn && rewriter.usesStandIns ? nil : rewriter
+            return rewriter
         }
     }
 
@@ -54,8 +55,7 @@ struct HTMLRewriter {
         if stands("<!-->".utf8) || stands("<!--->".utf8) {
             leaveOut()
         } else if stands("<!--".utf8) {
-            for _ in 0..<4 { character(in: .raw) }
-            copy(through: "-->")
+            comment()
         } else if peek(1) == UInt8(ascii: "?") || stands("<!doctype".utf8) {
             copy(through: ">")
         } else if peek(1) == UInt8(ascii: "!") {
@@ -83,14 +83,25 @@ struct HTMLRewriter {
         for _ in end.utf8 where position < input.count { character(in: .raw) }
     }
 
+    /// Section 13.2.5.52: `--!>` ends it as well.
+    private mutating func comment() {
+        for _ in 0..<4 { character(in: .raw) }
+        while position < input.count, !stands("-->".utf8), !stands("--!>".utf8) { character(in: .raw) }
+        guard position < input.count else { return }
+        position += stands("-->".utf8) ? 3 : 4
+        output += "-->".utf8
+    }
+
     private mutating func tag() {
         let start = position + 1
         while let byte = peek(), !Self.endsName(byte) { character(in: .raw) }
         let name = String(decoding: input[start..<position].map(Self.lowered), as: UTF8.self)
+        var isEmpty = false
         while let byte = peek(), byte != UInt8(ascii: ">") {
+            // Not by the slash that ends a value without quotes.
+            isEmpty = byte == UInt8(ascii: "/")
             if byte == UInt8(ascii: "=") { attributeValue() } else { tagByte() }
         }
-        let isEmpty = output.last == UInt8(ascii: "/")
         if peek() != nil { character(in: .raw) }
         if isEmpty { return }
         if name == "script" || name == "style" {
@@ -184,7 +195,7 @@ struct HTMLRewriter {
             {
                 output += "&#\(scalar.value);".utf8
             } else {
-                if standIns.contains(scalar) { meetsOwnStandIn = true }
+                blocksMet |= StandIns.blocks(of: scalar)
                 write(scalar, in: place)
             }
         }

@@ -38,10 +38,10 @@ enum OddMarkup {
 
     /// Whether what follows the tag is anything but text and the end tag.
     private static func holdsMarkup(_ name: StaticString, _ bytes: Bytes, at position: Int) -> Bool {
-        guard stands(name, bytes, at: position),
-            let tagEnd = HTMLInput.index(of: UInt8(ascii: ">"), in: bytes, from: position)
-        else { return false }
-        guard let next = HTMLInput.index(of: UInt8(ascii: "<"), in: bytes, from: tagEnd),
+        guard stands(name, bytes, at: position) else { return false }
+        // The next tag first: the end of this one may be megabytes away.
+        guard let next = HTMLInput.index(of: UInt8(ascii: "<"), in: bytes, from: position),
+            let tagEnd = bytes[position..<next].firstIndex(of: UInt8(ascii: ">")),
             stands("/", bytes, at: next + 1), stands(name, bytes, at: next + 2)
         else { return true }
         // Only the first two read references.

@@ -4,9 +4,34 @@ struct StandIns: Sendable {
     /// U+10F000 + 64 * block and the 63 behind it, which differ in the last byte only.
     private let block: UInt8
 
-    static let blocks: [StandIns] = (0..<64).reversed().map(StandIns.init)
+    /// Blocks of which a page has characters: bit n is block n.
+    typealias Blocks = UInt64
 
-    private init(block: UInt8) { self.block = block }
+    /// The last block that is free; nil where none is.
+    init?(besides taken: Blocks) {
+        guard taken != .max else { return nil }
+        block = UInt8(63 - (~taken).leadingZeroBitCount)
+    }
+
+    var blocks: Blocks { 1 << Blocks(block) }
+
+    static func blocks(in bytes: [UInt8]) -> Blocks {
+        bytes.withUnsafeBufferPointer { input in
+            var blocks: Blocks = 0
+            var position = 0
+            while let found = HTMLInput.index(of: 0xF4, in: input, from: position) {
+                if found + 2 < input.count, input[found + 1] == 0x8F {
+                    blocks |= 1 << Blocks(input[found + 2] & 0x3F)
+                }
+                position = found + 1
+            }
+            return blocks
+        }
+    }
+
+    static func blocks(of scalar: Unicode.Scalar) -> Blocks {
+        scalar.value < 0x10F000 ? 0 : 1 << Blocks((scalar.value >> 6) & 0x3F)
+    }
 
     /// The first bytes that they have in common.
     var prefix: [UInt8] { [0xF4, 0x8F, 0x80 | block] }
@@ -15,8 +40,6 @@ struct StandIns: Sendable {
         position + 3 < bytes.count && bytes[position] == 0xF4 && bytes[position + 1] == 0x8F
             && bytes[position + 2] == 0x80 | block
     }
-
-    func contains(_ scalar: Unicode.Scalar) -> Bool { scalar.value >> 6 == 0x10F000 >> 6 + UInt32(block) }
 
     /// What to write for a character that XML has not.
     func standIn(for scalar: Unicode.Scalar) -> [UInt8] {

@@ -18,7 +18,7 @@ struct TextReader {
         self.budget = budget
     }
 
-    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/failed(_:)`` past the bound,
+    /// XPath's string value: all text inside, in order. Throws ``ExtractionError/tooLarge(_:)`` past the bound,
     /// ``ExtractionError/exhausted(_:)`` where the budget is.
     mutating func text(of node: xmlNodePtr, trimmed: Bool) throws -> String {
         if node.isAttribute {
@@ -74,7 +74,7 @@ struct TextReader {
     }
 
     private static var tooMuch: ExtractionError {
-        .failed("the selectors take more than \(maxOutputBytes >> 20) MiB from one page")
+        .tooLarge("the selectors take more than \(maxOutputBytes >> 20) MiB from one page")
     }
 
     /// The node as HTML (of an XML page: as XML) in UTF-8, without what follows it.

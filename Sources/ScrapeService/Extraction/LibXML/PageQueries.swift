@@ -84,6 +84,9 @@ struct PageReading: ~Copyable {
         }
     }
 
+    /// Whether the query alone has used up what one may on this page.
+    func hasRunAway(_ query: Int) -> Bool { budget.pointee.hasRunAway(query) }
+
     mutating func first(_ query: Int, in context: PageMatch?) throws -> PageMatch? {
         var found: PageMatch?
         try find(query, in: context) { match, _ in
@@ -150,6 +153,8 @@ struct PageReading: ~Copyable {
         _ program: SelectorProgram, within scope: xmlNodePtr?,
         visit: (PageMatch, inout PageReading) throws -> Bool
     ) throws {
+        // XPath's `/` is the whole page.
+        let scope = scope.flatMap { $0.isDocument ? nil : $0 }
         let top = scope ?? tree.top
         if let scope, !scope.isElement { return }
         var node: xmlNodePtr? = top

@@ -85,6 +85,8 @@ struct PageTree: ~Copyable {
         parser.pointee.sax.pointee.attributeDecl = nil
         parser.pointee.sax.pointee.elementDecl = nil
         parser.pointee.sax.pointee.externalSubset = nil
+        // It would make a node of each entity that nobody declared.
+        parser.pointee.sax.pointee.reference = nil
         parser.pointee.sax.pointee.endElement = xmlSAX2EndElement
         parser.pointee.sax.pointee.startElementNs = nil
         parser.pointee.sax.pointee.endElementNs = nil

@@ -90,9 +90,14 @@ struct SelectorBudget: ~Copyable {
         try judge()
     }
 
+    /// Whether selector `index` has used up what it may, whatever the others took.
+    func hasRunAway(_ index: Int) -> Bool {
+        usage[index].steps > Self.maxStepsPerSelector
+            || usage[index].nanoseconds > Self.maxNanosecondsPerSelector
+    }
+
     private func judge() throws {
-        let own = usage[current]
-        guard own.steps <= Self.maxStepsPerSelector, own.nanoseconds <= Self.maxNanosecondsPerSelector else {
+        guard !hasRunAway(current) else {
             throw ExtractionError.exhausted("the selector takes too many steps on this page")
         }
         guard page.steps <= Self.maxStepsPerPage, page.nanoseconds <= Self.maxNanosecondsPerPage else {

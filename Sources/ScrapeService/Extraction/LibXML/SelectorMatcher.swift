@@ -98,6 +98,8 @@ struct SelectorMatcher {
         _ element: xmlNodePtr, _ conditions: [SelectorProgram.Condition]
     ) throws -> Bool {
         for condition in conditions {
+            // It may look at all attributes.
+            try budget.pointee.spend()
             guard try matches(element, condition) else { return false }
         }
         return true

@@ -29,8 +29,8 @@ struct SitemapElements {
 
     var isSitemap: Bool { root.map(Self.roots.contains) ?? false }
 
-    /// `bytes` from `start` are valid UTF-8 without NUL; broken markup is read as far as it makes sense, URLs behind
-    /// the first `limit` are passed over. Throws ``ExtractionError/failed(_:)`` where parsing costs too much.
+    /// `bytes` from `start` are those of ``XMLInput``; broken markup is read as far as it makes sense, URLs behind the
+    /// first `limit` are passed over. Throws ``ExtractionError/failed(_:)`` where parsing costs too much.
     init(_ bytes: [UInt8], from start: Int, atMost limit: Int) throws {
         LibXMLSetup.prepareThread()
         guard let parser = xmlNewParserCtxt() else { throw ExtractionError.failed("no memory for a sitemap") }

@@ -121,8 +121,9 @@ extension XPathEvaluator {
         }
     }
 
-    /// An attribute's stands for its element's.
+    /// An attribute has nothing inside: its element's content follows it.
     private func nodeAfterSubtree(of start: xmlNodePtr) throws -> xmlNodePtr? {
+        if start.isAttribute, let inside = start.pointee.parent?.firstChildOfTree { return inside }
         var node = start.isAttribute ? start.pointee.parent : start
         while let current = node, current != page {
             try budget.pointee.spend()

@@ -66,7 +66,11 @@ extension XPathEvaluator {
         case .substring: return try substring(arguments, in: context)
         case .translate:
             return try withText(arguments[2], in: context) { to in
-                try withPair(arguments, in: context) { XPathText.translate($0, from: $1, to: to) }
+                try withPair(arguments, in: context) { text, from in
+                    // Character by character, through a table.
+                    try budget.pointee.spend((text.count + from.count) / 4)
+                    return XPathText.translate(text, from: from, to: to)
+                }
             }
         default: return []
         }
@@ -114,7 +118,9 @@ extension XPathEvaluator {
         guard let node, node.isElement || node.isAttribute || node.pointee.type == XML_PI_NODE,
             let name = node.pointee.name
         else { return [] }
-        return Array(UnsafeBufferPointer(cString: XMLText(name)))
+        let text = UnsafeBufferPointer(cString: XMLText(name))
+        try budget.pointee.spend(bytes: text.count)
+        return Array(text)
     }
 
     /// By the nearest `lang` (in XML pages `xml:lang`, whose prefix is dropped), as `:lang()` does.

@@ -122,7 +122,7 @@ struct XPathEvaluator {
         }
     }
 
-    /// The string an expression gives, without a copy where it is the text of one node.
+    /// The string an expression gives, without a copy where it is the text of one node. It is charged, as that text is.
     func withText<Result>(
         _ expression: XPathExpression, in context: XPathContext,
         _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
@@ -133,6 +133,7 @@ struct XPathEvaluator {
             return try withText(of: first, body)
         }
         let string = expression.kind == .nodes ? [] : try string(expression, in: context)
+        try budget.pointee.spend(bytes: string.count)
         return try string.withUnsafeBufferPointer(body)
     }
 

@@ -2,10 +2,13 @@ internal import CLibXML
 import Glibc
 
 /// XPath's numbers as text (XPath 1.0, sections 4.2 and 4.4), as libxml2 and so lxml read and write them: exponents are
-/// read, and 15 digits are written (from 1 to 10 one more), so that 0.1 + 0.2 is 0.3.
+/// read, and 15 digits are written (from 1 to 10 one more), so that 0.1 + 0.2 is 0.3. Only whole numbers keep all
+/// their digits, as far as a double holds them.
 enum XPathNumber {
     /// A longer number is none: no double needs so many digits.
     private static let maxDigits = 400
+    /// Up to here a double holds every whole number.
+    private static let maxExactWhole = 0x1p53
 
     static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Double {
         let isSpace = XPathText.isSpace
@@ -46,7 +49,7 @@ enum XPathNumber {
         if number.isNaN { return "NaN" }
         if number.isInfinite { return number < 0 ? "-Infinity" : "Infinity" }
         if number == 0 { return "0" }
-        if let whole = Int(exactly: number), abs(number) < 1e15 { return String(whole) }
+        if let whole = Int(exactly: number), abs(number) <= maxExactWhole { return String(whole) }
         let (digits, exponent) = decimal(abs(number))
         let sign = number < 0 ? "-" : ""
         if exponent < 0 { return sign + "0." + zeros(-exponent - 1) + digits }

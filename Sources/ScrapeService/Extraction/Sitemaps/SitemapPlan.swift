@@ -36,8 +36,8 @@ struct SitemapPlan: PagePlan {
         let content = text.bytes[text.start...]
         let first = content.first { !Self.isSpace($0) }
         if first == UInt8(ascii: "<") {
-            let elements = try SitemapElements(
-                text.bytes, from: text.start, atMost: Self.maxURLs + 1)
+            let input = XMLInput(text)
+            let elements = try SitemapElements(input.bytes, from: input.start, atMost: Self.maxURLs + 1)
             guard elements.isSitemap else {
                 throw ExtractionError.notSitemap(
                     elements.root.map { "its root element is \($0.prefix(100))" } ?? "it has no root element")
