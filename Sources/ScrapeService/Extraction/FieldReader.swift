@@ -1,14 +1,10 @@
 /// Reads the fields of one page: counts what cannot be read, and gives a field up for the rest of the page where its
 /// selector or pattern runs away.
 struct FieldReader {
-    /// Steps that all patterns of a page may take together, besides those linear in their texts. A pattern that stays
-    /// just within the bound of one search would otherwise keep a worker for as long as the page has matches.
-    static let maxPatternSteps = 4 * Pattern.baseSteps
-
     private let readings: [FieldReading]
     private(set) var warnings: [FieldWarning: Int] = [:]
     private var isGivenUp: [Bool]
-    private var patternSteps = Self.maxPatternSteps
+    private var patternSteps = Pattern.maxPageSteps
 
     init(_ readings: [FieldReading]) {
         self.readings = readings

@@ -17,6 +17,8 @@ struct JSONPathEvaluator {
 
     let document: JSONDocument
     private var steps: Int
+    /// What is left for regular expressions.
+    var patternSteps = Pattern.maxPageSteps
     /// What queries with `$` inside filters selected, by their numbers: for one query and one root.
     private var known: [Int: [Int]] = [:]
     private var patterns: [PatternKey: Pattern?] = [:]

@@ -62,6 +62,15 @@ import Testing
         try select("$[\(Array(repeating: "*", count: wildcards).joined(separator: ","))]", document)
     }
 
+    /// Each search alone stays within the bound of one.
+    @Test func regularExpressionsThatAlmostRunAwayAreGivenUpTogether() throws {
+        let string = "\"" + String(repeating: "a", count: 16) + "!\""
+        let many = "[" + Array(repeating: string, count: 1000).joined(separator: ",") + "]"
+        #expect(try select("$[?match(@, '(a+)+')]", document("[\(string)]")) == 0)
+        #expect(throws: JSONPathExhausted.self) { try select("$[?match(@, '(a+)+')]", document(many)) }
+        #expect(try select("$[?match(@, 'a+!')]", document(many)) == 1000)
+    }
+
     @Test func aRegularExpressionThatRunsAwayIsGivenUp() throws {
         let text =
             "["
