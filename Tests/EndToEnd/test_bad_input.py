@@ -140,7 +140,7 @@ def test_nul_and_lone_surrogates_in_a_name_are_refused_or_made_clean(client, nam
 def test_a_body_of_ten_megabytes_is_413(client):
     body = json.dumps({**GOOD, "name": "x" * TEN_MEGABYTES}).encode()
     with socket.create_connection(("127.0.0.1", client.port), timeout=30) as connection:
-        connection.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        connection.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                            b"Content-Length: %d\r\n\r\n" % len(body))
         try:
             connection.sendall(body)

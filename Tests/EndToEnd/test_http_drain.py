@@ -14,7 +14,7 @@ def test_sigterm_answers_what_is_in_flight_and_closes_what_is_idle(binary):
         idle, silent, uploading = [socket.create_connection(("127.0.0.1", service.port), 30) for _ in range(3)]
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         assert read_answer(idle)[0] == 200
-        uploading.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        uploading.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                           b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(JOB))
         assert uploading.recv(4096).startswith(b"HTTP/1.1 100 "), "its handler is at work"
         began = time.monotonic()

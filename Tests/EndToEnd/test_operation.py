@@ -27,6 +27,7 @@ def test_health_readiness_and_the_contract_are_served(client):
     assert client.get("/readyz").status == 200
     contract = client.get("/openapi.yaml")
     assert contract.status == 200 and b"openapi: 3.1" in contract.body
+    assert harness.as_json(client.get("/openapi.json"))["openapi"].startswith("3.1")
 
 
 def test_every_answer_carries_a_request_id_and_keeps_a_sane_one(client):

@@ -16,6 +16,7 @@ struct Authenticator: Sendable {
     /// A key that may only read is refused whatever is no reading (RFC 6750 §3.1: insufficient scope).
     func owner(of request: Request) throws(Problem) -> String? {
         if isOpen {
+            try refuseOtherNames(request)
             try refuseOtherSites(request)
             return nil
         }
@@ -45,6 +46,18 @@ struct Authenticator: Sendable {
         throw Problem(
             .forbidden, "cross_site_request", "Another site's page asks for this; it would need a key.")
     }
+
+    /// Without keys the service listens on loopback only. A browser that asks it by another name shows a page whose
+    /// owner made that name lead here (DNS rebinding), and takes the two for one site.
+    private func refuseOtherNames(_ request: Request) throws(Problem) {
+        guard let host = request.headers[Self.host], !LoopbackName.isOne(host) else { return }
+        throw Problem(
+            .misdirectedRequest, "other_host",
+            "Without keys this service answers to localhost and loopback addresses only; for others it needs a key."
+        )
+    }
+
+    private static let host = HTTPField.Name("Host")!
 
     /// Fetch Metadata Request Headers: browsers set it, pages cannot.
     private static let fetchSite = HTTPField.Name("Sec-Fetch-Site")

@@ -5,6 +5,9 @@ import HTTPTypes
 struct HealthRoutes: Sendable {
     let context: APIContext
 
+    // It is part of the program, and a test reads it.
+    private static let contractJSON = try! ContractJSON.bytes(of: PackageResources.openapi_yaml)
+
     func add(to router: inout Router) {
         router.on(.get, "/healthz") { _ in .json(.ok, Array(#"{"status":"ok"}"#.utf8)) }
         router.on(.get, "/readyz", ready)
@@ -13,6 +16,8 @@ struct HealthRoutes: Sendable {
                 status: .ok, headers: [.contentType: "application/yaml"],
                 body: .bytes(PackageResources.openapi_yaml))
         }
+        let json = Self.contractJSON
+        router.on(.get, "/openapi.json") { _ in .json(.ok, json) }
     }
 
     /// 503 without a database, or with one whose schema is not this version's.

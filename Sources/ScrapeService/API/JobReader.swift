@@ -54,7 +54,7 @@ struct JobReader {
             job.choice("on_failure", ["continue", "stop"]).flatMap(FailurePolicy.init) ?? .continue
         spec.webhook = job.value("webhook").flatMap { readWebhook($0, findings) }
         job.finish()
-        checkKinds(spec, findings)
+        checkKinds(pages, findings)
         return spec
     }
 
@@ -151,9 +151,10 @@ struct JobReader {
         return ObjectReader.text(.string(name), at: pointer, maxLength: Self.maxNameLength, findings) != nil
     }
 
-    private func checkKinds(_ spec: JobSpec, _ findings: Findings) {
-        let names = Set(spec.pages.map(\.name))
-        for kind in spec.pages {
+    /// `pages`: those the job defines; it knows no name of a sitemap's kind.
+    private func checkKinds(_ pages: [PageKind], _ findings: Findings) {
+        let names = Set(pages.map(\.name))
+        for kind in pages {
             for (index, rule) in kind.follow.enumerated() where !names.contains(rule.kind) {
                 let place = "/pages/\(JSONPointer.escape(kind.name))/follow/\(index)/as"
                 findings.add(place, "pages has no kind named \(rule.kind)")

@@ -1,20 +1,27 @@
 /// The page kinds that a job's sitemaps are, besides those it defines: `sitemap`, `sitemap 2`, …
 final class SitemapKinds {
-    private let names: Set<String>
+    /// What makes two sitemaps of one kind.
+    private struct Pages: Hashable {
+        var kind: String
+        var allow: String?
+        var deny: String?
+    }
+
+    private let defined: Set<String>
     private(set) var kinds: [PageKind] = []
+    private var names: [Pages: String] = [:]
+    private var number = 1
 
-    init(besides defined: [PageKind]) { names = Set(defined.map(\.name)) }
+    init(besides defined: [PageKind]) { self.defined = Set(defined.map(\.name)) }
 
-    /// The kind of sitemaps whose pages are of `pageKind`, as far as the expressions let them.
-    func name(of pageKind: String, allow: String?, deny: String?) -> String {
-        let known = kinds.first { kind in
-            let pages = kind.follow[0]
-            return pages.kind == pageKind && pages.allow == allow && pages.deny == deny
-        }
-        if let known { return known.name }
-        let taken = names.union(kinds.map(\.name))
-        var (name, number) = ("sitemap", 2)
-        while taken.contains(name) { (name, number) = ("sitemap \(number)", number + 1) }
+    /// The kind of sitemaps whose pages are of `pageKind`, as far as the expressions let them. Nil: with it the job
+    /// would have more than ``JobReader/maxPageKinds`` kinds.
+    func name(of pageKind: String, allow: String?, deny: String?) -> String? {
+        let pages = Pages(kind: pageKind, allow: allow, deny: deny)
+        if let known = names[pages] { return known }
+        guard defined.count + kinds.count < JobReader.maxPageKinds else { return nil }
+        let name = nextName()
+        names[pages] = name
         kinds.append(
             PageKind(
                 name: name,
@@ -28,6 +35,14 @@ final class SitemapKinds {
                 isSitemap: true))
         return name
     }
+
+    private func nextName() -> String {
+        while true {
+            let name = number == 1 ? "sitemap" : "sitemap \(number)"
+            number += 1
+            if !defined.contains(name) { return name }
+        }
+    }
 }
 
 extension StartReader {
@@ -35,7 +50,14 @@ extension StartReader {
     func readSitemap(_ object: inout ObjectReader, of pageKind: String?) -> String? {
         let allow = object.pattern("allow")
         let deny = object.pattern("deny")
-        return pageKind.map { sitemaps.name(of: $0, allow: allow, deny: deny) }
+        guard let pageKind else { return nil }
+        if let name = sitemaps.name(of: pageKind, allow: allow, deny: deny) { return name }
+        let most = JobReader.maxPageKinds
+        findings.add(
+            object.pointer,
+            "is one page kind too many: sitemaps that differ in as, allow or deny count, at most \(most) in all"
+        )
+        return nil
     }
 }
 

@@ -179,8 +179,21 @@ extension FetchPolicy {
 }
 
 struct HeaderField: Hashable, Sendable, Codable {
+    /// Fields that say what is asked for, by what and how, and nothing that one server only may know: what a browser
+    /// sends to every server. Any other may be a key, whatever its name. In lower case.
+    private static let openNames: Set<String> = [
+        "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "content-encoding",
+        "content-language", "content-type", "dnt", "from", "if-match", "if-modified-since", "if-none-match",
+        "if-range", "if-unmodified-since", "pragma", "priority", "range", "referer", "save-data", "sec-ch-ua",
+        "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site",
+        "sec-fetch-user", "sec-gpc", "te", "upgrade-insecure-requests", "user-agent", "x-requested-with",
+    ]
+
     var name: String
     var value: String
+
+    /// Meant for one origin only: no other is told.
+    var isSecret: Bool { !Self.openNames.contains(name.lowercased()) }
 }
 
 struct Politeness: Hashable, Sendable, Codable {

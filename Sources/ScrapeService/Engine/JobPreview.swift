@@ -97,13 +97,12 @@ actor JobPreview {
         guard case .fetched(let yield) = page.settlement.result else { return [] }
         let kind = page.settlement.page.kind
         // A sitemap that names sitemaps: what it is for is further down.
-        if tools[kind]?.kind.isSitemap == true, !yield.links.contains(where: { $0.kind != kind }) {
+        let links = yield.links.filter { $0.url.text.utf8.count <= limits.maxURLBytes }
+        if tools[kind]?.kind.isSitemap == true, !links.isEmpty, links.allSatisfy({ $0.kind == kind }) {
             seen.remove(kind)
         }
-        return yield.links.compactMap { link in
-            guard !seen.contains(link.kind), link.url.text.utf8.count <= limits.maxURLBytes else {
-                return nil
-            }
+        return links.compactMap { link in
+            guard !seen.contains(link.kind) else { return nil }
             return queue(link, depth: page.settlement.page.depth + 1)
         }
     }

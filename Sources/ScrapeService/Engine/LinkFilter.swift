@@ -19,11 +19,13 @@ struct LinkFilter: Sendable {
     }
 
     /// `host`: that of the page with the link, after redirects. Whether the canonical URL is followed; throws where
-    /// an expression runs away on it, and then it is not.
-    func follows(_ url: WebURL, from host: String?) throws(PatternExhausted) -> Bool {
+    /// an expression runs away on it, and then it is not. `patternSteps`: what is left for all links of the page.
+    func follows(
+        _ url: WebURL, from host: String?, within patternSteps: inout Int
+    ) throws(PatternExhausted) -> Bool {
         if sameHost, url.host != host { return false }
-        if let deny, try deny.matches(url.text) { return false }
+        if let deny, try deny.matches(url.text, within: &patternSteps) { return false }
         guard let allow else { return true }
-        return try allow.matches(url.text)
+        return try allow.matches(url.text, within: &patternSteps)
     }
 }

@@ -88,10 +88,8 @@ struct PageWork: Sendable {
         text.utf8.contains(0) ? String(text.unicodeScalars.filter { $0 != "\0" }.map(Character.init)) : text
     }
 
-    /// Links of a page on which patterns may run away, each for well under a second; then no more are looked at.
-    private static let maxExhausted = 8
-
-    /// Each link once, in the order of the page. One on which a pattern runs away is not followed.
+    /// Each link once, in the order of the page. One on which a pattern runs away is not followed, nor is one that
+    /// comes after all of ``Pattern/maxPageSteps`` and would be searched.
     private func links(
         of extraction: inout Extraction, base: String, finalURL: String, within budget: inout LinkBudget
     ) throws(ExtractionError) -> [DiscoveredPage] {
@@ -99,15 +97,15 @@ struct PageWork: Sendable {
         var seen: Set<DiscoveredPage> = []
         var links: [DiscoveredPage] = []
         var exhausted = 0
+        var patternSteps = Pattern.maxPageSteps
         for ((rule, filter), references) in zip(zip(kind.follow, filters), extraction.links) {
             // No pattern is matched against the same link twice.
             var looked: Set<DiscoveredPage> = []
             let linked = LinkedPages(rule: rule, urls: urls)
             for page in try linked.pages(references, base: base, within: &budget) {
-                if exhausted == Self.maxExhausted { break }
                 if filter.hasPatterns, seen.contains(page) || !looked.insert(page).inserted { continue }
                 do throws(PatternExhausted) {
-                    guard try filter.follows(page.url, from: own) else { continue }
+                    guard try filter.follows(page.url, from: own, within: &patternSteps) else { continue }
                 } catch {
                     exhausted += 1
                     continue

@@ -1,10 +1,6 @@
 /// Reads the fields of one page: counts what cannot be read, and gives a field up for the rest of the page where its
 /// selector or pattern runs away.
 struct FieldReader {
-    /// Steps that all patterns of a page may take together, besides those linear in their texts. A pattern that stays
-    /// just within the bound of one search would otherwise keep a worker for as long as the page has matches.
-    static let maxPatternSteps = 4 * Pattern.baseSteps
-
     /// Fields of all items of a page together, each with a value or without: a hundred thousand items of fifty fields.
     /// What an item has no value for is stored as well.
     static let maxItemFields = 5_000_000
@@ -17,7 +13,7 @@ struct FieldReader {
     private(set) var warnings: [FieldWarning: Int] = [:]
     private var isGivenUp: [Bool]
     private var givenUp = 0
-    private var patternSteps = Self.maxPatternSteps
+    private var patternSteps = Pattern.maxPageSteps
     private var itemFields = 0
     private var valueBytes = 0
 

@@ -1,8 +1,6 @@
 /// What one fetch asks for next, and what it may tell that server: redirects as RFC 9110 §15.4 and the Fetch standard
 /// (§4.4, HTTP-redirect fetch) have them. Pure.
 struct RedirectChain {
-    /// What one origin was trusted with, or meant for: it never reaches another.
-    private static let ofOneOrigin: Set<String> = ["authorization", "cookie", "host"]
     /// What was said of one URL's state is not asked of another's (RFC 9110 §13.1).
     private static let ofOneURL: Set<String> = [
         "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
@@ -61,7 +59,7 @@ struct RedirectChain {
         if redirects == 1 { drop(Self.ofOneURL) }
         if !hasLeftOrigin, next.origin != first.origin {
             hasLeftOrigin = true
-            drop(Self.ofOneOrigin)
+            headers.removeAll(where: \.isSecret)
         }
         url = next
         return true

@@ -25,6 +25,9 @@ final class Pattern: @unchecked Sendable {
     static let minSteps = 1000
     /// Further steps for each byte of the text: an expression that is linear in the text never runs out.
     static let stepsPerByte = 20
+    /// Steps that the searches of one page may take together, besides ``stepsPerByte``: an expression that stays just
+    /// within the bound of one search would otherwise keep a worker for as long as the page has texts.
+    static let maxPageSteps = 4 * baseSteps
     /// KiB that one search may take for the places to go back to.
     static let maxBacktrackingKiB: UInt32 = 16 << 10
 
@@ -74,6 +77,12 @@ final class Pattern: @unchecked Sendable {
     /// Whether the expression is found anywhere in `text`.
     func matches(_ text: String) throws(PatternExhausted) -> Bool {
         var allowance = Self.baseSteps
+        return try matches(text, within: &allowance)
+    }
+
+    /// The same. `allowance`: as of ``firstGroup(in:within:)``; where nothing of it is left, nothing is searched.
+    func matches(_ text: String, within allowance: inout Int) throws(PatternExhausted) -> Bool {
+        guard allowance > 0 else { throw PatternExhausted() }
         return try search(text, &allowance) != nil
     }
 

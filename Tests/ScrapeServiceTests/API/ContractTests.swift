@@ -34,6 +34,37 @@ import Yams
         context.workers.stop()
     }
 
+    @Test func theContractAsJSONIsTheSame() throws {
+        let json = try JSONParser.parse(try ContractJSON.bytes(of: PackageResources.openapi_yaml))
+        #expect(Self.isSame(json, try document()))
+        #expect(
+            json["components"]?["schemas"]?["Fetch"]?["properties"]?["concurrency"]?["default"]
+                == .number("64"))
+        guard case .object(let members) = json else {
+            Issue.record("no object")
+            return
+        }
+        #expect(members.prefix(2).map(\.name) == ["openapi", "info"], "its order")
+    }
+
+    private static func isSame(_ json: JSONValue, _ yaml: Any) -> Bool {
+        switch (json, yaml) {
+        case (.object(let members), let mapping as [String: Any]):
+            members.count == mapping.count
+                && members.allSatisfy { member in
+                    mapping[member.name].map { isSame(member.value, $0) } ?? false
+                }
+        case (.array(let elements), let sequence as [Any]):
+            elements.count == sequence.count && zip(elements, sequence).allSatisfy(isSame)
+        case (.string(let text), let other as String): text == other
+        case (.bool(let flag), let other as Bool): flag == other
+        case (.number, let other as Int): json.int == other
+        case (.number, let other as Double): json.double == other
+        case (.null, is NSNull): true
+        default: false
+        }
+    }
+
     @Test func theDefaultsAndBoundsOfTheContractAreTheCodes() throws {
         let schemas = try #require(
             (try document()["components"] as? [String: Any])?["schemas"] as? [String: Any])

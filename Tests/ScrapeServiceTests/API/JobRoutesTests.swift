@@ -197,7 +197,7 @@ private let idle = #"{"name":"idle","start":"http://127.0.0.1:1/","pages":{"p":{
             }
             let list = try await service.send("GET", "/v1/jobs", headers: theirs, over: transport)
             #expect(list.json["items"] == .array([]))
-            for open in ["/healthz", "/readyz", "/metrics", "/openapi.yaml"] {
+            for open in ["/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json"] {
                 #expect(try await service.send("GET", open, over: transport).status == 200, "\(open)")
             }
         }

@@ -42,6 +42,19 @@ import Testing
         }
     }
 
+    /// It was fetched, if it named nothing.
+    @Test func anEmptySitemapIsNotUnreached() async throws {
+        try await withSite { nginx in
+            try nginx.write("sitemap.xml", Array("<sitemapindex></sitemapindex>".utf8))
+            let job =
+                #"{"start":{"sitemap":"\#(nginx.base)/sitemap.xml"},"pages":{"p":{"fields":{"t":"p"}}}}"#
+            try await withService { service in
+                let answer = try await settled(service, .memory, job)
+                #expect(answer.json["unreached"] == .array([.string("p")]), "\(answer.text)")
+            }
+        }
+    }
+
     @Test func aBadJobIsToldEachMistakeAsAJobIs() async throws {
         try await withService(working: false) { service in
             let body = ##"{"start":"x:","pages":{"a":{"fields":{"f":"h1["}}}}"##

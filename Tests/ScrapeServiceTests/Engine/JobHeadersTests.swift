@@ -62,8 +62,31 @@ import Testing
                 "Cookie: a=b", "accept-language: en", "Authorization: Bearer y", "X-A: 1",
             ])
         #expect(
-            fields("http://other.test/").map(\.name) == ["accept-language", "X-A"],
+            fields("http://other.test/").map(\.name) == ["accept-language"],
             "a page's request tells another server no secret either")
+    }
+
+    /// A key may have any name.
+    @Test(arguments: [
+        ("X-Api-Key", true), ("Api-Key", true), ("X-Auth-Token", true), ("PRIVATE-TOKEN", true),
+        ("Proxy-Authorization", true), ("X-CSRF-Token", true), ("Host", true), ("Origin", true),
+        ("X-Forwarded-For", true), ("Anything", true),
+        ("ACCEPT", false), ("Accept-Language", false), ("Cache-Control", false), ("DNT", false),
+        ("If-None-Match", false), ("Range", false), ("Referer", false), ("Content-Type", false),
+        ("X-Requested-With", false), ("User-Agent", false),
+    ])
+    func whatIsNotKnownToBeHarmlessIsASecret(_ name: String, _ isSecret: Bool) {
+        var spec = JobSpec(
+            name: nil,
+            start: [
+                StartEntry(
+                    template: URLTemplate(literals: ["http://site.test/"], variables: []), kind: "page")
+            ],
+            pages: [PageKind(name: "page")])
+        spec.fetch.headers = [HeaderField(name: name, value: "x")]
+        let headers = JobHeaders(spec, CurlURLs())
+        #expect(names(headers, "http://site.test/a", depth: 1) == [name])
+        #expect(names(headers, "http://other.test/a", depth: 1) == (isSecret ? [] : [name]))
     }
 
     @Test func whereALinksTemplateLeadsIsTrusted() {

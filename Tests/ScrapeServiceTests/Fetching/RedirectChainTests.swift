@@ -56,6 +56,23 @@ import Testing
         #expect(chain.headers.isEmpty != same)
     }
 
+    @Test func anotherOriginGetsOnlyWhatIsKnownToBeHarmless() throws {
+        let names = [
+            "X-Api-Key", "Accept", "PRIVATE-TOKEN", "content-type", "X-A", "Range", "Content-Encoding",
+        ]
+        let request = makeFetch(
+            "http://a/", body: [1], headers: names.map { HeaderField(name: $0, value: "1") })
+        let same = try follow(request, [(307, "/b")])
+        #expect(same.headers.map(\.name) == names)
+        let other = try follow(request, [(307, "http://b/")])
+        #expect(other.headers.map(\.name) == ["Accept", "content-type", "Range", "Content-Encoding"])
+        #expect(other.body == [1])
+        #expect(try follow(request, [(303, "http://b/")]).headers.map(\.name) == ["Accept", "Range"])
+        #expect(
+            try follow(request, [(307, "http://b/"), (307, "http://a/")]).headers == other.headers,
+            "the way back brings nothing back")
+    }
+
     @Test func theWayBackBringsNothingBack() throws {
         let headers = [HeaderField(name: "Authorization", value: "1")]
         let steps = [(302, "http://b/"), (302, "http://a/")]

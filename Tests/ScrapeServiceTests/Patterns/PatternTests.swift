@@ -70,6 +70,32 @@ import Testing
         #expect(throws: PatternExhausted.self) { try pattern.matches(text) }
     }
 
+    /// Each of them stays within the bound of one search.
+    @Test func searchesShareAnAllowance() throws {
+        let pattern = try Pattern("(a+)+$")
+        let text = String(repeating: "a", count: 16) + "!"
+        var left = Pattern.maxPageSteps
+        var found = 0
+        #expect(throws: PatternExhausted.self) {
+            while found < 1000 {
+                if try pattern.matches(text, within: &left) { break }
+                found += 1
+            }
+        }
+        #expect(left <= 0 && (20...200).contains(found), "\(found) searches")
+        #expect(throws: PatternExhausted.self) { try pattern.matches("a", within: &left) }
+        #expect(try pattern.matches("a"))
+    }
+
+    @Test func linearSearchesUseNothingUp() throws {
+        let pattern = try Pattern(#"/z/\d+\.html$"#)
+        var left = Pattern.maxPageSteps
+        for number in 0..<20_000 {
+            #expect(try pattern.matches("http://site.test/some/long/path/z/\(number).html", within: &left))
+        }
+        #expect(left == Pattern.maxPageSteps)
+    }
+
     /// What is linear in the text is not.
     @Test(arguments: [
         ("needle", true), (#"\d+"#, false), ("[^a]+$", true), (#"(?i)NEEDLE\s*$"#, true), ("x*$", true),

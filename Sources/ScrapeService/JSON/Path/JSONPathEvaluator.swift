@@ -26,6 +26,8 @@ struct JSONPathEvaluator {
     /// What ``steps`` is when the clock is looked at next.
     private var nextCheck: Int
     private let deadline: UInt64
+    /// What is left for regular expressions.
+    var patternSteps = Pattern.maxPageSteps
     /// What queries with `$` inside filters selected, by their numbers: for one query and one root.
     private var known: [Int: [Int]] = [:]
     private var patterns: [PatternKey: Pattern?] = [:]

@@ -95,9 +95,9 @@ extension JSONPathEvaluator {
         // Setting up a search costs about as much as a hundred steps.
         try spend(100 + text.count)
         do {
-            return try pattern.matches(String(decoding: text, as: UTF8.self))
+            return try pattern.matches(String(decoding: text, as: UTF8.self), within: &patternSteps)
         } catch {
-            throw JSONPathExhausted(message: "a regular expression takes too many steps on this document")
+            throw JSONPathExhausted(message: "regular expressions take too many steps on this document")
         }
     }
 

@@ -133,6 +133,15 @@ import Testing
         #expect(count == 1)
     }
 
+    /// Each search alone stays within the bound of one.
+    @Test func regularExpressionsThatAlmostRunAwayAreGivenUpTogether() throws {
+        let string = "\"" + String(repeating: "a", count: 16) + "!\""
+        let many = "[" + Array(repeating: string, count: 1000).joined(separator: ",") + "]"
+        #expect(try select("$[?match(@, '(a+)+')]", document("[\(string)]")) == 0)
+        #expect(throws: JSONPathExhausted.self) { try select("$[?match(@, '(a+)+')]", document(many)) }
+        #expect(try select("$[?match(@, 'a+!')]", document(many)) == 1000)
+    }
+
     @Test func aRegularExpressionThatRunsAwayIsGivenUp() throws {
         let text =
             "["
