@@ -24,7 +24,7 @@ import Testing
         ]
         let body = #"[{"t":"\#(text)"},{"n":1},{"x":1},{"t":"a"},{"n":2}]"#
         let result = try extract(each: "$[*]", fields, body)
-        #expect(result.items == [[.null, nil], [.null, .number("1")], [.null, .number("2")]])
+        #expect(result.items == [[.null, nil], [.null, .text("1")], [.null, .text("2")]])
         #expect(result.warnings == [FieldWarning(code: .patternExhausted, field: 0): 1])
     }
 

@@ -62,21 +62,6 @@ import Testing
         try select("$[\(Array(repeating: "*", count: wildcards).joined(separator: ","))]", document)
     }
 
-    @Test(arguments: [
-        // Equality counts the members of both sides first.
-        "$.b[?$.a==$.a && 1==2]",
-        // The escapes of a long string are undone, and the digits of a long number read, each time.
-        "$.b[?$.s==@]", "$.b[?$.n==@]", "$.b[?$.s<$.s]", "$.b[?length($.s)==1]",
-        // A name written with escapes, and members that later ones replaced.
-        "$.b[?$.c.d==@ || $.c.e==@ || @.x==1 || 1==2]", "$.b[?@==$.r.x || count($.r.*)==@ || 1==2]",
-    ])
-    func whatAStepDoesIsBounded(_ path: String) throws {
-        var evaluator = JSONPathEvaluator(Self.costly)
-        let began = ContinuousClock.now
-        _ = try? evaluator.select(try JSONPath(path))
-        #expect(ContinuousClock.now - began < .seconds(30))
-    }
-
     /// Two hundred thousand elements beside values that take long to read.
     private static let costly: JSONDocument = {
         let long = String(repeating: #"\u0041"#, count: 200_000)
@@ -91,7 +76,7 @@ import Testing
     }()
 
     @Test func readingLongTextsAgainAndAgainRunsOut() throws {
-        for path in ["$.b[?$.s==@]", "$.b[?$.n==@]", "$.b[?$.c.d==@]", "$.b[?$.r.x==1]"] {
+        for path in ["$.b[?$.s==@]", "$.b[?$.n==@]"] {
             #expect(throws: JSONPathExhausted.self, "\(path)") { try select(path, Self.costly) }
         }
         #expect(throws: JSONPathExhausted.self, "queries on nothing") {
