@@ -95,7 +95,8 @@ def test_the_flags_of_the_contract_are_saved_byte_for_byte(binary):
             assert asked == collections.Counter(
                 {path[pair]: 2 if pair in faulty else 1 for pair in pairs})
             late_rows = [ledger[url[pair]]["seconds"] for pair in late]
-            assert min(late_rows) >= 0.5, late_rows
+            # nginx counts by a clock that it reads once a turn: its half second may be some milliseconds short.
+            assert min(late_rows) >= 0.49, late_rows
     host.close()
 
 
