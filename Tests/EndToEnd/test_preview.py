@@ -163,7 +163,7 @@ def open_preview(port, body):
     """A connection whose preview is under way."""
     text = json.dumps(body).encode()
     connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(b"POST /v1/jobs/preview HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    connection.sendall(b"POST /v1/jobs/preview HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                        b"Content-Length: %d\r\n\r\n" % len(text) + text)
     return connection
 
