@@ -48,9 +48,12 @@ struct Authenticator: Sendable {
     }
 
     /// Without keys the service listens on loopback only. A browser that asks it by another name shows a page whose
-    /// owner made that name lead here (DNS rebinding), and takes the two for one site.
+    /// owner made that name lead here (DNS rebinding), and takes the two for one site. Every browser sends
+    /// `Accept-Encoding`, and no page can make it leave that out; what does not send it may use any name.
     private func refuseOtherNames(_ request: Request) throws(Problem) {
-        guard let host = request.headers[Self.host], !LoopbackName.isOne(host) else { return }
+        guard request.headers[.acceptEncoding] != nil, let host = request.headers[Self.host],
+            !LoopbackName.isOne(host)
+        else { return }
         throw Problem(
             .misdirectedRequest, "other_host",
             "Without keys this service answers to localhost and loopback addresses only; for others it needs a key."

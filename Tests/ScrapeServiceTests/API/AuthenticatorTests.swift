@@ -6,10 +6,12 @@ import Testing
 
 /// Without keys a web page could use the service through a name that its owner made lead to loopback.
 @Suite struct AuthenticatorTests {
-    private func owner(_ authenticator: Authenticator, host: String?, method: HTTPRequest.Method = .get)
-        throws
-    {
+    private func owner(
+        _ authenticator: Authenticator, host: String?, method: HTTPRequest.Method = .get,
+        isBrowser: Bool = true
+    ) throws {
         var headers: HTTPFields = [.authorization: "Bearer 0123456789abcdef"]
+        if isBrowser { headers[.acceptEncoding] = "gzip, deflate" }
         if let host { headers[HTTPField.Name("Host")!] = host }
         _ = try authenticator.owner(of: Request(method: method, path: "/v1/jobs", headers: headers))
     }
@@ -37,6 +39,7 @@ import Testing
             }
         }
         try owner(Authenticator(keys: APIKey.keys(in: "0123456789abcdef")), host: host)
+        try owner(Authenticator(), host: host, isBrowser: false)
     }
 
     @Test func whatNamesNoHostIsNoBrowser() throws { try owner(Authenticator(), host: nil) }
@@ -48,7 +51,7 @@ import Testing
                 "GET", "/v1/jobs", headers: ["Host": "localhost:8080"], over: transport)
             #expect(good.status == 200)
             let bad = try await service.send(
-                "GET", "/v1/jobs", headers: ["Host": "evil.test"], over: transport)
+                "GET", "/v1/jobs", headers: ["Host": "evil.test", "Accept-Encoding": "gzip"], over: transport)
             #expect(bad.status == 421)
             #expect(bad.json["code"] == .string("other_host"))
         }
